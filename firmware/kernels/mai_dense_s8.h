@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAI_DENSE_S8_H
+#define MAI_DENSE_S8_H
+
+#include "mai_requantize.h"
+
+/* y[r] = requantize(b[r] + sum_c (x[c] - x_zero) * w[r,c]) */
+static inline void mai_dense_s8(const int8_t *x, const int8_t *w, const int32_t *b, int8_t *y,
+                                const int32_t *multipliers, int32_t rows, int32_t cols,
+                                mai_rescale r)
+{
+    for (int32_t row = 0; row < rows; row++) {
+        int32_t acc = b[row];
+        for (int32_t c = 0; c < cols; c++) {
+            acc += (x[c] - r.x_zero) * w[row * cols + c];
+        }
+        y[row] = (int8_t)mai_requantize(acc, multipliers[row], r);
+    }
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAI_DEPTHWISE_CONV2D_S8_H
+#define MAI_DEPTHWISE_CONV2D_S8_H
+
+#include "mai_requantize.h"
+#include "mai_window.h"
+
+/* y[i,j,c] = requantize(b[c] + sum_{k,l} (x[i*s+k-p, j*s+l-p, c] - x_zero) * w[k,l,c]);
+ * outside the image x is x_zero */
+static inline void mai_depthwise_conv2d_s8(const int8_t *x, const int8_t *w, const int32_t *b,
+                                           int8_t *y, const int32_t *multipliers, mai_window n,
+                                           mai_rescale r)
+{
+    for (int32_t i = 0; i < n.out_h; i++) {
+        const int32_t top = i * n.stride_h - n.pad_top;
+        const int32_t k_first = mai_first_tap(top);
+        const int32_t k_end = mai_end_tap(top, n.k_h, n.in_h);
+        for (int32_t j = 0; j < n.out_w; j++) {
+            const int32_t left = j * n.stride_w - n.pad_left;
+            const int32_t l_first = mai_first_tap(left);
+            const int32_t l_end = mai_end_tap(left, n.k_w, n.in_w);
+            for (int32_t c = 0; c < n.in_c; c++) {
+                int32_t acc = b[c];
+                for (int32_t k = k_first; k < k_end; k++) {
+                    for (int32_t l = l_first; l < l_end; l++) {
+                        const int32_t value = x[((top + k) * n.in_w + left + l) * n.in_c + c];
+                        acc += (value - r.x_zero) * w[(k * n.k_w + l) * n.in_c + c];
+                    }
+                }
+                *y++ = (int8_t)mai_requantize(acc, multipliers[c], r);
+            }
+        }
+    }
+}
+
+#endif

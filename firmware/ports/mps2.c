@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arm MPS2 with the AN386 image, as QEMU emulates it. Registers: Cortex-M System Design Kit
+ * technical reference manual (Arm DDI 0479), APB UART and APB timer. */
+#include "port.h"
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+#define UART_DATA REGISTER(0x40004000u)
+#define UART_STATE REGISTER(0x40004004u)
+#define UART_CTRL REGISTER(0x40004008u)
+#define UART_BAUDDIV REGISTER(0x40004010u)
+#define TIMER_CTRL REGISTER(0x40000000u)
+#define TIMER_VALUE REGISTER(0x40000004u)
+#define TIMER_RELOAD REGISTER(0x40000008u)
+
+enum { UART_TX_FULL = 1, UART_RX_FULL = 2, UART_TX_RX_ON = 3, UART_FASTEST = 16, TIMER_ON = 1 };
+
+void port_init(void)
+{
+    UART_BAUDDIV = UART_FASTEST;
+    UART_CTRL = UART_TX_RX_ON;
+    (void)UART_DATA; /* drops a stale byte, and tells QEMU to look for input now, not in a minute */
+    TIMER_RELOAD = 0xFFFFFFFFu;
+    TIMER_VALUE = 0xFFFFFFFFu;
+    TIMER_CTRL = TIMER_ON;
+}
+
+uint8_t port_read(void)
+{
+    while (!(UART_STATE & UART_RX_FULL)) {
+    }
+    return (uint8_t)UART_DATA;
+}
+
+void port_write(uint8_t byte)
+{
+    while (UART_STATE & UART_TX_FULL) {
+    }
+    UART_DATA = byte;
+}
+
+uint32_t port_ticks(void)
+{
+    return 0u - TIMER_VALUE; /* it counts down */
+}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proofs made from the real weights: no accumulator overflows, no rescale is imprecise."""
+
+import numpy as np
+
+from microai.errors import UnsupportedError
+from microai.fixedpoint import multiplier_shift
+from microai.graph import Graph, Node
+from microai.types import Array, QTensor, Quant, TensorType
+
+INT32_MAX = (1 << 31) - 1
+LARGEST_ERROR = 1 / 64  # output steps that a rounded multiplier may cost
+
+
+def prove_accumulators(graph: Graph) -> None:
+    """Raise UnsupportedError naming every node and channel whose sum could leave int32."""
+    faults = [fault for node in graph.steps if node.type.quant for fault in _faults(graph, node)]
+    if faults:
+        raise UnsupportedError(
+            "; ".join(faults) + ". Use --scheme f32, or smaller weights (weight decay, clipping)"
+        )
+
+
+def _faults(graph: Graph, node: Node) -> list[str]:
+    operands = [_operand(kind, graph.weights.get(name)) for kind, name in
+                zip(graph.types(node), node.inputs, strict=True)]  # fmt: skip
+    sums = node.op.accumulator(*operands, node.type.stored)
+    if sums is None:
+        return []
+    worst = int(np.argmax(sums.bound))
+    if sums.bound[worst] > INT32_MAX:
+        return [
+            f"{node.name}: channel {worst} can reach {sums.bound[worst]}, "
+            f"over the int32 accumulator's {INT32_MAX}"
+        ]
+    errors = sums.bound * multiplier_shift(sums.ratios).errors(sums.ratios)
+    worst = int(np.argmax(errors))
+    if errors[worst] > LARGEST_ERROR:
+        return [f"{node.name}: channel {worst} would be rescaled {errors[worst]:.3f} steps off"]
+    return []
+
+
+def _operand(kind: TensorType, array: Array | None) -> QTensor | Quant | None:
+    """Constants with their values, activations as what they may hold."""
+    if array is None or kind.quant is None:
+        return kind.quant
+    return QTensor(array.astype(np.int64), kind.quant)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a graph by its rules: the reference that every C kernel is compared with.
+
+Nodes that touch integers run by their integer rule, the others by their float rule (torch).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from microai.graph import Graph, Node
+from microai.types import Array, Floats, Ints, QTensor, TensorType
+
+Values = dict[str, Array]
+"""Every tensor by name, in its stored dtype, batch first."""
+
+
+def interpret(graph: Graph, inputs: Mapping[str, Array]) -> Values:
+    """All tensors of a run; `inputs` has an array (N, ...) for each Input node."""
+    values: Values = {**inputs, **graph.weights}
+    for node in graph.steps:
+        result = _run(node, graph.types(node), [values[name] for name in node.inputs])
+        values[node.name] = result.astype(node.type.dtype)
+    return values
+
+
+def _run(node: Node, types: tuple[TensorType, ...], arrays: list[Array]) -> Ints | Floats:
+    if all(t.quant is None for t in (*types, node.type)):
+        return _run_float(node, arrays)
+    operands = [_operand(a, t) for a, t in zip(arrays, types, strict=True)]
+    return node.op.run_int(*operands, node.type.quant)
+
+
+def _operand(array: Array, kind: TensorType) -> QTensor | Array:
+    return QTensor(array.astype(np.int64), kind.quant) if kind.quant else array
+
+
+def _run_float(node: Node, arrays: list[Array]) -> Floats:
+    import torch
+
+    with torch.no_grad():
+        result: Floats = node.op.run_float(*map(torch.from_numpy, arrays)).numpy()
+    return result

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Let the layer before a ReLU clamp its own output."""
+
+from dataclasses import replace
+
+from microai.graph import Graph, absorb
+from microai.ops import Add, Conv2d, Dense, DepthwiseConv2d, Relu
+
+
+def fuse_relu(graph: Graph) -> Graph:
+    """Add, Conv or Dense followed by Relu becomes one node with a clamp."""
+    for node in graph.nodes:
+        if not isinstance(node.op, Relu):
+            continue
+        source = graph[node.inputs[0]]
+        if not isinstance(source.op, Add | Conv2d | Dense | DepthwiseConv2d):
+            continue
+        if source.op.clamp != (None, None) or not graph.only_user(source.name):
+            continue
+        op = replace(source.op, clamp=node.op.clamp)
+        graph = absorb(graph, node.name, op, source.inputs)
+    return graph

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choosing integer storage for every tensor."""

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What values a network's tensors take on real samples."""
+
+from collections.abc import Mapping
+
+from microai.graph import Graph
+from microai.interpret import interpret
+from microai.types import Array
+
+BATCH = 64
+Range = tuple[float, float]
+
+
+def observe(graph: Graph, samples: Mapping[str, Array]) -> dict[str, Range]:
+    """Smallest and largest value of every input and activation over all samples (N, ...)."""
+    ranges: dict[str, Range] = {}
+    count = len(next(iter(samples.values())))
+    for start in range(0, count, BATCH):
+        batch = {name: array[start : start + BATCH] for name, array in samples.items()}
+        for name, array in interpret(graph, batch).items():
+            if name not in graph.weights:
+                ranges[name] = _widen(ranges.get(name), array)
+    return ranges
+
+
+def _widen(known: Range | None, array: Array) -> Range:
+    low, high = float(array.min()), float(array.max())
+    return (low, high) if known is None else (min(low, known[0]), max(high, known[1]))

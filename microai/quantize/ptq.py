@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Post-training quantization: observe ranges, propose storage, settle what ops insist on."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from microai.errors import UnsupportedError
+from microai.fixedpoint import quantize as to_ints
+from microai.graph import Graph, Node, add_const, replace_node
+from microai.quantize.observe import Range, observe
+from microai.quantize.scheme import Scheme
+from microai.types import Array, Floats, Quant, TensorType
+
+Quants = dict[str, Quant]
+
+BIAS_LIMIT = 1 << 30  # leaves the other half of int32 to the weighted sum
+
+
+def quantize(graph: Graph, scheme: Scheme, samples: Mapping[str, Array]) -> Graph:
+    """The graph in integers, calibrated on `samples` ((N, ...) for each input)."""
+    if scheme.activations is None:
+        return graph
+    graph = untie_biases(graph)
+    quants = settle(graph, propose(graph, scheme, observe(graph, samples)))
+    return store(graph, settle(graph, fit_biases(graph, quants)))
+
+
+def untie_biases(graph: Graph) -> Graph:
+    """A bias shared by several nodes becomes one for each: its scale depends on the node."""
+    for node in graph.steps:
+        if 2 in node.op.CHANNEL_AXIS and not graph.only_user(node.inputs[2]):
+            own = f"{node.name}.{node.inputs[2]}"
+            graph = add_const(graph, node.name, own, graph.weights[node.inputs[2]])
+            graph = replace_node(graph, replace(node, inputs=(*node.inputs[:2], own)))
+    return graph
+
+
+def propose(graph: Graph, scheme: Scheme, ranges: Mapping[str, Range]) -> Quants:
+    """Activations by their observed range, weights by their values."""
+    assert scheme.activations
+    assert scheme.weights
+    quants = {name: affine(*limits, scheme.activations) for name, limits in ranges.items()}
+    for const in graph.consts:
+        array = graph.weights[const.name].astype(np.float64)
+        axis = _channel_axis(graph, const)
+        if axis is None:
+            quants[const.name] = affine(array.min(), array.max(), scheme.activations)
+        else:
+            quants[const.name] = symmetric(array, axis, scheme.weights)
+    return quants
+
+
+def _channel_axis(graph: Graph, const: Node) -> int | None:
+    """The axis along which a weight has scales; None for a constant operand."""
+    user = graph.users(const.name)[0]
+    return user.op.CHANNEL_AXIS.get(user.inputs.index(const.name))
+
+
+def affine(low: float, high: float, dtype: str) -> Quant:
+    """The whole range of `dtype` on low..high, with 0 among the values."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    limits = Quant(dtype, (1.0,))
+    if low == high:
+        return limits
+    scale = float(np.float32((high - low) / (limits.high - limits.low)))
+    zero = limits.low + int(to_ints(np.asarray(-low), Quant("int32", (scale,))))
+    return Quant(dtype, (scale,), min(zero, limits.high))
+
+
+def symmetric(w: Floats, axis: int, dtype: str) -> Quant:
+    """A scale for each index of `axis`; -low is not used, so |q| <= high.
+
+    A channel of zeros takes the tensor's largest scale: it must not cost the others precision.
+    """
+    limits = Quant(dtype, (1.0,))
+    largest = np.abs(w).max(axis=tuple(i for i in range(w.ndim) if i != axis))
+    scale = largest / limits.high
+    scale[scale == 0] = scale.max() or 1.0
+    return Quant(dtype, tuple(scale.tolist()), axis=axis)
+
+
+def fit_biases(graph: Graph, quants: Quants) -> Quants:
+    """Widen the weight scale of channels whose bias would leave int32."""
+    fitted = dict(quants)
+    for node in graph.steps:
+        if 2 not in node.op.CHANNEL_AXIS:
+            continue
+        x, w, b = node.inputs
+        least = np.abs(graph.weights[b]) / (quants[x].scale[0] * BIAS_LIMIT)
+        scale = np.maximum(np.asarray(fitted[w].scale), least)
+        fitted[w] = replace(fitted[w], scale=tuple(scale.tolist()))
+    return fitted
+
+
+def settle(graph: Graph, quants: Quants) -> Quants:
+    """Ask every op what storage it insists on until none objects."""
+    for _ in range(len(graph.nodes) + 1):
+        settled = dict(quants)
+        for node in graph.steps:
+            settled.update(_insisted(node, settled))
+        if settled == quants:
+            return settled
+        quants = settled
+    raise UnsupportedError("two ops insist on different storage for one tensor")
+
+
+def _insisted(node: Node, quants: Quants) -> Quants:
+    wish = node.op.storage(*(quants[name] for name in node.inputs), quants[node.name])
+    insisted = {node.inputs[i]: quant for i, quant in wish.inputs.items()}
+    return {**insisted, **({node.name: wish.out} if wish.out else {})}
+
+
+def store(graph: Graph, quants: Quants) -> Graph:
+    """The graph with every type integer and every weight stored."""
+    nodes = tuple(replace(n, type=TensorType(n.type.shape, quants[n.name])) for n in graph.nodes)
+    weights = {name: _stored(array, quants[name]) for name, array in graph.weights.items()}
+    return replace(graph, nodes=nodes, weights=weights)
+
+
+def _stored(array: Array, quant: Quant) -> Array:
+    return to_ints(array.astype(np.float64), quant).astype(quant.dtype)

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Named ways to store a network, as data."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Integer types of activations and weights; None stays float32."""
+
+    activations: str | None
+    weights: str | None
+    meaning: str
+
+
+SCHEMES: dict[str, Scheme] = {
+    "f32": Scheme(None, None, "float32 throughout"),
+    "int8": Scheme("int8", "int8", "affine int8, weights with a scale for each output channel"),
+}

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graph, choices and plan as C text. Python decides everything; templates only print."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from microai.backend import Choice, Choices
+from microai.board import Board
+from microai.graph import Graph, Node
+from microai.names import comment, identifiers
+from microai.op import CValue, Input
+from microai.paths import data_dir
+from microai.plan import ALIGN, Plan
+from microai.save import model_id
+from microai.types import Array, TensorType
+
+Sources = dict[str, str]
+"""Generated text by file name."""
+
+PackedKey = tuple[str, str, bytes]
+"""Name, dtype and bytes of a packed weight."""
+
+CTYPES = {"float32": "float", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t"}
+STACK_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A model ready to build: what render needs, and what it made."""
+
+    name: str
+    graph: Graph
+    choices: Choices
+    plan: Plan
+    sources: Sources
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of packed weights."""
+        return weights_bytes(self.graph, self.choices)
+
+
+def weights_bytes(graph: Graph, choices: Choices) -> int:
+    """Bytes of packed weights; what several nodes share counts once."""
+    return sum(array.nbytes for array in dict(_packed(graph, choices).values()).values())
+
+
+def macs(graph: Graph, node: Node) -> int:
+    """Multiply-accumulates of one node."""
+    return node.op.macs(*graph.types(node), node.type)
+
+
+def render(graph: Graph, choices: Choices, plan: Plan, name: str) -> Sources:
+    """<name>.c, <name>.h and the kernel headers they include."""
+    weights, symbols = _weights(graph, choices, name)
+    steps = _steps(graph, choices, plan, name, symbols)
+    headers = _called(step["body"] for step in steps)
+    shared = {"name": name, "NAME": name.upper(), "steps": steps, "state_bytes": plan.state_bytes}
+    sources = {
+        f"{name}.h": _template("model.h.j2").render(
+            **shared, id=model_id(graph), arena_bytes=plan.arena_bytes, align=ALIGN,
+            weights_bytes=weights_bytes(graph, choices), ports=_ports(graph, plan),
+            macs=sum(macs(graph, node) for node in graph.steps),
+        ),
+        f"{name}.c": _template("model.c.j2").render(**shared, weights=weights, headers=headers),
+    }  # fmt: skip
+    return sources | kernel_sources(headers)
+
+
+def render_harness(compiled: Sequence[Compiled]) -> Sources:
+    """models.c: the table that firmware/main.c serves."""
+    arena = max((c.plan.arena_bytes for c in compiled), default=ALIGN)
+    names = [c.name for c in compiled]
+    return {"models.c": _template("models.c.j2").render(names=names, arena_bytes=arena, align=8)}
+
+
+def render_link(board: Board) -> Sources:
+    """The linker script for the board's memory."""
+    flash, ram = board.memory.flash, board.memory.ram
+    text = _template("link.ld.j2").render(
+        board=comment(board.name), stack_bytes=STACK_BYTES,
+        flash_origin=f"0x{flash.origin:08X}", flash_bytes=flash.bytes,
+        ram_origin=f"0x{ram.origin:08X}", ram_bytes=ram.bytes,
+    )  # fmt: skip
+    return {"link.ld": text}
+
+
+def literal(value: CValue) -> Any:
+    """A number as C text; a tuple stays a tuple of texts."""
+    if isinstance(value, tuple):
+        return tuple(literal(v) for v in value)
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, int):
+        return str(value) if value > -(1 << 31) else "(-2147483647 - 1)"
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    text = f"{value:.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def _template(name: str) -> Any:
+    """A template that fails on any name it is not given."""
+    loader = FileSystemLoader(data_dir("codegen_templates"))
+    environment = Environment(
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,  # noqa: S701  the output is C, names are made safe
+    )  # fmt: skip
+    return environment.get_template(name)
+
+
+def _steps(
+    graph: Graph, choices: Choices, plan: Plan, name: str, symbols: Mapping[tuple[str, int], str]
+) -> list[dict[str, str]]:
+    idents = identifiers(node.name for node in graph.steps)
+    return [
+        {
+            "ident": f"{name}_step_{ident}",
+            "comment": _step_comment(graph, node),
+            "body": _body(graph, node, choices[node.name], plan, symbols),
+        }
+        for node, ident in zip(graph.steps, idents, strict=True)
+    ]
+
+
+def _step_comment(graph: Graph, node: Node) -> str:
+    sizes = " and ".join(_shape(t) for t in graph.types(node)[:1])
+    count = macs(graph, node)
+    work = f", {count} MACs" if count else ""
+    return comment(f"{node.name}: {node.op} {sizes} -> {_shape(node.type)}{work}")
+
+
+def _shape(kind: TensorType) -> str:
+    return "x".join(map(str, kind.shape))
+
+
+def _body(
+    graph: Graph,
+    node: Node,
+    choice: Choice,
+    plan: Plan,
+    symbols: Mapping[tuple[str, int], str],
+) -> str:
+    """The statements of one step."""
+    inputs = [
+        symbols.get((node.name, i)) or _at(graph[name], plan) for i, name in enumerate(node.inputs)
+    ]
+    places = {"inputs": inputs, "output": _at(node, plan)}
+    if node.name in plan.scratch:
+        places["scratch"] = f"AT(uint8_t, {plan.scratch[node.name]})"
+    template = _template(f"{choice.kernel.backend}/{choice.kernel.template}.c.j2")
+    text: str = template.render(**places, **{k: literal(v) for k, v in choice.params.items()})
+    return text
+
+
+def _at(node: Node, plan: Plan) -> str:
+    """A tensor in the arena, as a C expression."""
+    return f"AT({CTYPES[node.type.dtype]}, {plan.offsets[node.name]})"
+
+
+def _packed(graph: Graph, choices: Choices) -> dict[tuple[str, int], tuple[PackedKey, Array]]:
+    """For each node and input position: the packed array and a key equal for equal ones."""
+    packed: dict[tuple[str, int], tuple[PackedKey, Array]] = {}
+    for node in graph.steps:
+        for position, array in sorted(choices[node.name].consts.items()):
+            key = (node.inputs[position], str(array.dtype), array.tobytes())
+            packed[node.name, position] = (key, array)
+    return packed
+
+
+def _weights(
+    graph: Graph, choices: Choices, name: str
+) -> tuple[list[dict[str, Any]], dict[tuple[str, int], str]]:
+    """Every distinct packed array once, and its symbol for each use."""
+    packed = _packed(graph, choices)
+    arrays = dict(packed.values())
+    idents = dict(zip(arrays, identifiers(const for const, _, _ in arrays), strict=True))
+    rows = [
+        _weight_row(graph[key[0]], array, f"{name}_w_{idents[key]}")
+        for key, array in arrays.items()
+    ]
+    return rows, {use: f"{name}_w_{idents[key]}" for use, (key, _) in packed.items()}
+
+
+def _weight_row(const: Node, array: Array, ident: str) -> dict[str, Any]:
+    flat = np.ravel(array)
+    return {
+        "ident": ident,
+        "comment": comment(f"{const.name}: {'x'.join(map(str, array.shape))}"),
+        "qualifier": "" if const.place == "ram" else "const ",
+        "ctype": CTYPES[str(array.dtype)],
+        "size": flat.size,
+        "elements": [literal(v) for v in flat.tolist()],
+    }
+
+
+def _ports(graph: Graph, plan: Plan) -> list[dict[str, Any]]:
+    """The graph's inputs and outputs as macros."""
+    outputs = tuple(graph[name] for name in graph.outputs)
+    return [
+        _port(kind, str(i) if len(nodes) > 1 else "", node, plan)
+        for kind, nodes in (("input", graph.inputs), ("output", outputs))
+        for i, node in enumerate(nodes)
+    ]
+
+
+def _port(kind: str, index: str, node: Node, plan: Plan) -> dict[str, Any]:
+    quant = node.type.quant
+    meaning = ", real = scale * (q - zero)" if quant else ""
+    statistics = node.op if isinstance(node.op, Input) and node.op.normalized else None
+    return {
+        "macro": f"{kind}{index}", "MACRO": f"{kind}{index}".upper(),
+        "comment": comment(f"{kind} {node.name}: {node.type.dtype} {_shape(node.type)}{meaning}"),
+        "ctype": CTYPES[node.type.dtype], "size": node.type.size, "shape": node.type.shape,
+        "offset": plan.offsets[node.name],
+        "scale": literal(quant.scale[0]) if quant else "", "zero": quant.zero if quant else 0,
+        "mean": literal(statistics.mean) if statistics else (),
+        "std": literal(statistics.std) if statistics else (),
+    }  # fmt: skip
+
+
+def _called(bodies: Iterable[str]) -> list[str]:
+    """Headers of the kernels that the text calls: each is named after its function."""
+    calls = {f"{name}.h" for body in bodies for name in re.findall(r"\b(mai_\w+)\(", body)}
+    return sorted(calls)
+
+
+def kernel_sources(headers: Iterable[str]) -> Sources:
+    """The headers' text, with what they include."""
+    sources: Sources = {}
+    wanted = list(headers)
+    while wanted:
+        name = wanted.pop()
+        if name not in sources:
+            sources[name] = (data_dir("firmware") / "kernels" / name).read_text(encoding="utf-8")
+            wanted += re.findall(r'#include "(mai_\w+\.h)"', sources[name])
+    return dict(sorted(sources.items()))

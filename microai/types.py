@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a tensor is: its shape and, when it holds integers, what they mean.
+
+real = scale * (q - zero). Qm.n is the case scale = 2**-n, zero = 0.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
+Array = npt.NDArray[np.float32 | np.int8 | np.int16 | np.int32]
+
+INT_BYTES = {"int8": 1, "int16": 2, "int32": 4}
+
+
+@dataclass(frozen=True)
+class Quant:
+    """Integer storage. `scale` has one value, or one for each index of `axis`."""
+
+    dtype: str
+    scale: tuple[float, ...]
+    zero: int = 0
+    axis: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dtype not in INT_BYTES:
+            raise ValueError(f"dtype is {self.dtype!r}, expected one of {', '.join(INT_BYTES)}")
+        if not self.scale or not all(math.isfinite(s) and s > 0 for s in self.scale):
+            raise ValueError(f"scale is {self.scale}, expected positive finite numbers")
+        if not self.low <= self.zero <= self.high:
+            raise ValueError(f"zero is {self.zero}, expected {self.low} to {self.high}")
+
+    @property
+    def low(self) -> int:
+        """Smallest storable integer."""
+        return -(1 << (8 * INT_BYTES[self.dtype] - 1))
+
+    @property
+    def high(self) -> int:
+        """Largest storable integer."""
+        return (1 << (8 * INT_BYTES[self.dtype] - 1)) - 1
+
+    @property
+    def span(self) -> int:
+        """Largest |q - zero|."""
+        return max(self.high - self.zero, self.zero - self.low)
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """A shape (NHWC, batch 1), and a `Quant`, or None for float32."""
+
+    shape: tuple[int, ...]
+    quant: Quant | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def dtype(self) -> str:
+        """float32 or the integer type."""
+        return self.quant.dtype if self.quant else "float32"
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in memory."""
+        return self.size * int(np.dtype(self.dtype).itemsize)
+
+    @property
+    def stored(self) -> Quant:
+        """The integer storage; asking a float tensor is a bug."""
+        assert self.quant is not None, "float32 tensor has no integer storage"
+        return self.quant
+
+
+@dataclass(frozen=True)
+class QTensor:
+    """Integers (any batch size) and what they mean."""
+
+    ints: Ints
+    quant: Quant
+
+    @property
+    def centered(self) -> Ints:
+        """q - zero."""
+        return self.ints - self.quant.zero
