@@ -22,17 +22,15 @@ def prove_accumulators(graph: Graph) -> None:
 
 
 def _faults(graph: Graph, node: Node) -> list[str]:
-    operands = [_operand(kind, graph.weights.get(name)) for kind, name in
-                zip(graph.types(node), node.inputs, strict=True)]  # fmt: skip
+    named = zip(graph.types(node), node.inputs, strict=True)
+    operands = [_operand(kind, graph.weights.get(name)) for kind, name in named]
     sums = node.op.accumulator(*operands, node.type.stored)
     if sums is None:
         return []
     worst = int(np.argmax(sums.bound))
     if sums.bound[worst] > INT32_MAX:
-        return [
-            f"{node.name}: channel {worst} can reach {sums.bound[worst]}, "
-            f"over the int32 accumulator's {INT32_MAX}"
-        ]
+        reach = f"channel {worst} can reach {sums.bound[worst]}"
+        return [f"{node.name}: {reach}, over the int32 accumulator's {INT32_MAX}"]
     errors = sums.bound * multiplier_shift(sums.ratios).errors(sums.ratios)
     worst = int(np.argmax(errors))
     if errors[worst] > LARGEST_ERROR:

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every error a user can cause. Each class carries the exit code of the command line."""
+"""How the user hears from us: errors, each class with its exit code, and progress."""
+
+from collections.abc import Callable
+
+Tell = Callable[[str], None]
+"""Where progress goes, a line at a time."""
 
 
 class MicroaiError(Exception):

@@ -1,28 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole compiler in order; read this first.
 
-file -> Graph -> FLOAT_PASSES -> quantize -> INT_PASSES -> select -> plan -> render -> Compiled,
-all of it pure; microai/deploy.py builds and runs what comes out.
+The pure part, Graph to Sources: FLOAT_PASSES, quantize, INT_PASSES, select, plan, render.
+The part that touches the world, Sources to Report: build, measure, compare.
 """
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from microai.arrays import Arrays, normalized, raw, stored, write_files
 from microai.backend import Kernel, by_preference, select
 from microai.backends import kernels as all_kernels
+from microai.board import Board
 from microai.bounds import prove_accumulators
+from microai.device import qemu
+from microai.device.build import Firmware, RegionOverflowError, build
+from microai.device.measure import Measured, measure
+from microai.errors import Tell, UsageError
+from microai.fit import check_fit, too_large
 from microai.graph import Graph, apply
+from microai.interpret import interpret
 from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
 from microai.quantize.scheme import SCHEMES
-from microai.render import Compiled, render
+from microai.render import Compiled, macs, render, render_harness
+from microai.report import Layer, Metric, ModelFacts, Report
+from microai.save import to_bytes
+from microai.source import Source, calibration_reals
 from microai.types import Array
+from microai.verdict import accuracy, mismatches
 
 
-def quantize_graph(graph: Graph, scheme: str, samples: Mapping[str, Array]) -> Graph:
-    """A float graph as imported, cleaned up and stored as the scheme says."""
+@dataclass(frozen=True)
+class Job:
+    """Where to run, and what to keep: a board as emulated, the emulator's program, a folder for
+    the files, and how many samples to run layer by layer as well.
+    """
+
+    board: Board
+    emulator: str = "qemu-system-arm"
+    out: Path | None = None
+    stepped: int = 20
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A report and the raw tensors behind it."""
+
+    report: Report
+    measured: Measured
+
+
+def quantize_graph(graph: Graph, scheme: str, samples: Mapping[str, Array] | None) -> Graph:
+    """A float graph cleaned up and stored as the scheme says; `samples` calibrate it."""
+    graph = apply(graph, FLOAT_PASSES)
+    if SCHEMES[scheme].activations is None:
+        return graph
+    if samples is None:
+        raise UsageError(
+            f"--scheme {scheme} needs real samples: pass --calibration x.npz (array X)"
+        )
     from microai.quantize.ptq import quantize
 
-    return quantize(apply(graph, FLOAT_PASSES), SCHEMES[scheme], samples)
+    return quantize(graph, SCHEMES[scheme], samples)
 
 
 def compile_graph(
@@ -35,3 +77,136 @@ def compile_graph(
     choices = select(graph, kernels, by_preference(kernels))
     placed = plan(graph, {node: choice.scratch_bytes for node, choice in choices.items()})
     return Compiled(name, graph, choices, placed, render(graph, choices, placed, name))
+
+
+def compile_source(source: Source, scheme: str | None, name: str) -> Compiled:
+    """The user's model as C; a model that came in integers keeps them."""
+    if not source.quantized:
+        graph = quantize_graph(source.graph, scheme or "int8", calibration_reals(source))
+        return compile_graph(graph, name)
+    if scheme not in (None, "int8"):
+        raise UsageError(f"the model is quantized already; --scheme {scheme} needs a float one")
+    return compile_graph(source.graph, name)
+
+
+def generate(compiled: Compiled, out: Path) -> None:
+    """Write the C files, and the graph they were made from as <name>.mai."""
+    files = {name: text.encode() for name, text in compiled.sources.items()}
+    write_files({**files, f"{compiled.name}.mai": to_bytes(compiled.graph)}, out)
+
+
+def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployment:
+    """Build, run every sample in the emulator, compare every output; files go to `job.out`."""
+    board = job.board
+    check_fit(compiled, board)
+    with tempfile.TemporaryDirectory(prefix="microai-") as work:
+        tell(f"building for {board.name}")
+        firmware = _build(compiled, board, Path(work) / "model")
+        harness = build(render_harness([]), board, Path(work) / "harness")
+        inputs = _inputs(source, compiled)
+        with qemu.connect(firmware.elf, board, job.emulator) as link:
+            measured = measure(link, compiled, inputs, board, tell, job.stepped)
+        if job.out:
+            generate(compiled, job.out)
+            write_files({"firmware.elf": firmware.elf.read_bytes()}, job.out)
+    tell("comparing with the reference")
+    reference = interpret(compiled.graph, inputs)
+    wrong = mismatches(measured.outputs, reference) + mismatches(measured.layers, reference)
+    metric = _metric(source, measured)
+    report = _report(compiled, board, firmware, harness, measured, wrong, metric, job.out)
+    return Deployment(report, measured)
+
+
+def _build(compiled: Compiled, board: Board, folder: Path) -> Firmware:
+    try:
+        return build({**compiled.sources, **render_harness([compiled])}, board, folder)
+    except RegionOverflowError as overflow:
+        raise too_large(compiled, board, overflow.region, overflow.over) from None
+
+
+def _inputs(source: Source, compiled: Compiled) -> Arrays:
+    """The samples as the target stores them."""
+    if source.raw:
+        return raw(compiled.graph, source.samples)
+    return stored(compiled.graph, normalized(source.graph, source.samples))
+
+
+def _metric(source: Source, measured: Measured) -> Metric | None:
+    if source.labels is None or len(source.graph.outputs) != 1:
+        return None
+    reals = None if source.quantized else normalized(source.graph, source.samples)
+    return accuracy(source.graph, reals, next(iter(measured.outputs.values())), source.labels)
+
+
+def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was measured meets
+    compiled: Compiled, board: Board, firmware: Firmware, harness: Firmware, measured: Measured,
+    wrong: int, metric: Metric | None, out: Path | None,
+) -> Report:  # fmt: skip
+    integers = any(node.type.quant for node in compiled.graph.nodes)
+    layers = _layers(compiled, measured)
+    return Report(
+        schema="microai.deploy/1",
+        model=model_facts(compiled),
+        board=board.name,
+        runner="qemu",
+        scheme="int8" if integers else "f32",
+        samples=len(next(iter(measured.outputs.values()))),
+        mismatches=wrong,
+        bit_exact=wrong == 0 if integers else None,
+        metric=metric,
+        flash_bytes=firmware.flash_bytes,
+        code_bytes=firmware.code_bytes,
+        weights_bytes=compiled.weights_bytes,
+        ram_bytes=firmware.ram_bytes,
+        arena_bytes=compiled.plan.arena_bytes,
+        arena_lower_bound_bytes=compiled.plan.lower_bound_bytes,
+        stack_bytes=measured.stack_bytes,
+        harness_flash_bytes=harness.flash_bytes,
+        harness_ram_bytes=harness.ram_bytes,
+        instructions=measured.instructions,
+        latency_ms=None,
+        latency_kind=None,
+        energy_uj=None,
+        energy_kind=None,
+        elf=str(out / "firmware.elf") if out else None,
+        sources=str(out) if out else None,
+        layers=layers,
+    )
+
+
+def model_facts(compiled: Compiled) -> ModelFacts:
+    """The network's size."""
+    graph = compiled.graph
+    work = sum(macs(graph, node) for node in graph.steps)
+    return ModelFacts(compiled.name, work, sum(const.type.size for const in graph.consts))
+
+
+def _layers(compiled: Compiled, measured: Measured) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(
+            node.name, str(node.op), kernel_name(compiled, node.name),
+            macs(compiled.graph, node), count,
+        )
+        for node, count in zip(compiled.graph.steps, measured.layer_instructions, strict=True)
+    )  # fmt: skip
+
+
+def kernel_name(compiled: Compiled, node: str) -> str:
+    """Backend and template a node uses."""
+    kernel = compiled.choices[node].kernel
+    return f"{kernel.backend}/{kernel.template}"
+
+
+def check_facts(compiled: Compiled, board: str | None) -> dict[str, str | int | None]:
+    """What `check` says besides its table; `board` is one it was found to fit."""
+    facts = model_facts(compiled)
+    return {
+        "schema": "microai.check/1",
+        "model": facts.name,
+        "macs": facts.macs,
+        "parameters": facts.parameters,
+        "weights_bytes": compiled.weights_bytes,
+        "arena_bytes": compiled.plan.arena_bytes,
+        "arena_lower_bound_bytes": compiled.plan.lower_bound_bytes,
+        "fits": board,
+    }

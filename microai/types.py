@@ -6,13 +6,15 @@ real = scale * (q - zero). Qm.n is the case scale = 2**-n, zero = 0.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
-Array = npt.NDArray[np.float32 | np.int8 | np.int16 | np.int32]
+Array = npt.NDArray[Any]
+"""A tensor in its stored dtype."""
 
 INT_BYTES = {"int8": 1, "int16": 2, "int32": 4}
 

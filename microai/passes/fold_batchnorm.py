@@ -7,17 +7,17 @@ take it over, it stays one.
 
 from dataclasses import replace
 
-from microai.graph import Graph, Node, absorb, add_const
+from microai.graph import Graph, Node, absorb, add_const, bypass, replace_node
 from microai.op import Op
-from microai.ops import Conv2d, Dense, DepthwiseConv2d
+from microai.ops import Conv2d, Dense, DepthwiseConv2d, Reshape
 from microai.types import Array
 
 
 def fold_batchnorm(graph: Graph) -> Graph:
     """Conv or Dense followed by a 1x1 depthwise convolution becomes one layer."""
     for node in graph.nodes:
-        if _is_scale(graph, node) and _can_take(graph, graph[node.inputs[0]]):
-            graph = _fold(graph, node)
+        if _is_scale(graph, node) and (layer := _layer(graph, node)):
+            graph = _fold(graph, node, layer)
     return graph
 
 
@@ -29,25 +29,40 @@ def _is_scale(graph: Graph, node: Node) -> bool:
     return weight.type.shape[:2] == (1, 1) and set(node.inputs[1:]) <= set(graph.weights)
 
 
-def _can_take(graph: Graph, layer: Node) -> bool:
-    if not isinstance(layer.op, Conv2d | DepthwiseConv2d | Dense):
-        return False
-    constant = set(layer.inputs[1:]) <= set(graph.weights)
-    return constant and layer.op.clamp == (None, None) and graph.only_user(layer.name)
+def _layer(graph: Graph, node: Node) -> Node | None:
+    """The layer that can take the scale over; a reshape that keeps channels may intervene."""
+    source = graph[node.inputs[0]]
+    while isinstance(source.op, Reshape) and node.name not in graph.outputs:
+        before = graph[source.inputs[0]]
+        if not graph.only_user(source.name) or before.type.shape[-1] != source.type.shape[-1]:
+            return None
+        source = before
+    if not isinstance(source.op, Conv2d | DepthwiseConv2d | Dense):
+        return None
+    constant = set(source.inputs[1:]) <= set(graph.weights)
+    fits = constant and source.op.clamp == (None, None) and graph.only_user(source.name)
+    return source if fits else None
 
 
-def _fold(graph: Graph, node: Node) -> Graph:
+def _fold(graph: Graph, node: Node, layer: Node) -> Graph:
     scale = graph.weights[node.inputs[1]].reshape(-1)
     shift = graph.weights[node.inputs[2]]
-    layer = graph[node.inputs[0]]
     w, b = (graph.weights[name] for name in layer.inputs[1:])
-    weight, bias = f"{layer.name}.folded.weight", f"{layer.name}.folded.bias"
+    weight, bias = f"{node.name}.folded.weight", f"{node.name}.folded.bias"
     graph = add_const(graph, layer.name, weight, _scale_channels(layer.op, w, scale))
     graph = add_const(graph, layer.name, bias, b * scale + shift)
+    inputs = (layer.inputs[0], weight, bias)
+    if node.inputs[0] == layer.name:
+        return absorb(graph, node.name, _with_clamp(layer, node), inputs)
+    merged = replace(layer, op=_with_clamp(layer, node), inputs=inputs)
+    return bypass(replace_node(graph, merged), node.name)
+
+
+def _with_clamp(layer: Node, node: Node) -> Op:
+    """The layer's op with the clamp of the node it absorbs."""
     assert isinstance(layer.op, Conv2d | DepthwiseConv2d | Dense)
     assert isinstance(node.op, DepthwiseConv2d)
-    op = replace(layer.op, clamp=node.op.clamp)
-    return absorb(graph, node.name, op, (layer.inputs[0], weight, bias))
+    return replace(layer.op, clamp=node.op.clamp)
 
 
 def _scale_channels(op: Op, w: Array, scale: Array) -> Array:

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line. Results on stdout, progress on stderr; errors are one line and an exit code."""
+
+import json
+import sys
+import tempfile
+import traceback
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from microai import __version__, pipeline
+from microai.arrays import write_file, write_npz
+from microai.backends import BACKENDS, kernels
+from microai.board import Board, board_names, emulated, load_board
+from microai.device.serial import attached
+from microai.doctor import examine, print_tools
+from microai.errors import DeviceError, MicroaiError, MismatchError, UsageError
+from microai.fit import check_fit
+from microai.names import check_prefix
+from microai.pipeline import Deployment, Job
+from microai.quantize.scheme import SCHEMES
+from microai.render import Compiled, macs
+from microai.report import number, print_report
+from microai.source import Question, Source, open_raw, open_source
+from microai.support import support_matrix
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Neural networks as exact integer C on Cortex-M4F microcontrollers.",
+)  # fmt: skip
+stdout = Console()
+stderr = Console(stderr=True)
+
+Model = Annotated[str, typer.Argument(help="file.py:factory, file.pt2 or file.mai")]
+MaybeModel = Annotated[
+    str | None,
+    typer.Argument(help="file.py:factory, file.pt2 or file.mai; none is the digits example"),
+]
+BoardName = Annotated[str, typer.Option("--board", help="A board's name, or a board file.")]
+Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board needed.")]
+Qemu = Annotated[str, typer.Option("--qemu", envvar="MICROAI_QEMU", help="The emulator's program.")]
+Scheme = Annotated[
+    str | None, typer.Option("--scheme", help=f"{', '.join(SCHEMES)}; default int8.")
+]
+Name = Annotated[str | None, typer.Option("--name", help="Prefix of everything in the C files.")]
+Shape = Annotated[
+    str | None, typer.Option("--input-shape", help="As in 1,1,8,8; for a factory without inputs.")
+]
+Data = Annotated[Path | None, typer.Option("--data", help=".npz with X, and labels y.")]
+Calibration = Annotated[
+    Path | None, typer.Option("--calibration", help=".npz with X to measure ranges on.")
+]
+Normalize = Annotated[str, typer.Option("--normalize", help="zscore or none.")]
+Seed = Annotated[int, typer.Option("--seed", help="For training and random samples.")]
+Json = Annotated[bool, typer.Option("--json", help="One object on stdout, nothing else.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")]
+
+
+def main() -> None:
+    """Run a command; every error becomes one line on stderr and an exit code."""
+    try:
+        app()
+    except MicroaiError as error:
+        stderr.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        stderr.print("interrupted; nothing half-written is left")
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001  whatever is left is our bug
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="microai-", suffix=".log", delete=False
+        ) as log:
+            traceback.print_exc(file=log)
+        stderr.print(f"internal error: {type(error).__name__}; please report {log.name}")
+        sys.exit(1)
+
+
+@app.command()
+def deploy(
+    model: MaybeModel = None,
+    board: BoardName = "stm32l4",
+    emulate: Emulate = False,
+    scheme: Scheme = None,
+    name: Name = None,
+    data: Data = None,
+    calibration: Calibration = None,
+    normalize: Normalize = "none",
+    input_shape: Shape = None,
+    seed: Seed = 0,
+    out: Out = Path("build"),
+    qemu: Qemu = "qemu-system-arm",
+    as_json: Json = False,
+) -> None:
+    """Quantize, generate C, build, run on real samples, check every output, report."""
+    target = _target(board, emulate=emulate)
+    question = _question(model, input_shape, data, calibration, normalize, seed)
+    source = open_source(question, _tell)
+    compiled = _compile(source, scheme, name or ("model" if model else "digits"))
+    done = pipeline.deploy(source, compiled, Job(target, qemu, out), _tell)
+    _show(done, as_json=as_json)
+
+
+@app.command()
+def run(
+    model: Model,
+    input_file: Annotated[Path, typer.Option("--input", help=".npy in the network's storage.")],
+    output: Annotated[Path, typer.Option("--output", help=".npy for the raw outputs.")],
+    board: BoardName = "stm32l4",
+    emulate: Emulate = False,
+    layers: Annotated[Path | None, typer.Option("--layers", help=".npz for every layer.")] = None,
+    scheme: Scheme = None,
+    name: Name = None,
+    calibration: Calibration = None,
+    input_shape: Shape = None,
+    qemu: Qemu = "qemu-system-arm",
+    as_json: Json = False,
+) -> None:
+    """Run raw inputs on the target and keep its raw outputs."""
+    target = _target(board, emulate=emulate)
+    question = _question(model, input_shape, None, calibration, "none", 0)
+    source = open_raw(question, input_file, _tell)
+    compiled = _compile(source, scheme, name or "model")
+    count = len(next(iter(source.samples.values())))
+    job = Job(target, qemu, stepped=count if layers else 1)
+    done = pipeline.deploy(source, compiled, job, _tell)
+    _save_tensors(done, output, layers)
+    _show(done, as_json=as_json)
+
+
+@app.command()
+def generate(
+    model: Model,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the C files.")],
+    scheme: Scheme = None,
+    name: Name = None,
+    calibration: Calibration = None,
+    normalize: Normalize = "none",
+    input_shape: Shape = None,
+) -> None:
+    """Write the network as C, and as a .mai file for later."""
+    question = _question(model, input_shape, None, calibration, normalize, 0)
+    compiled = _compile(open_source(question, _tell), scheme, name or "model")
+    pipeline.generate(compiled, out)
+    stdout.print(f"{out}: {', '.join(compiled.sources)}, {compiled.name}.mai", soft_wrap=True)
+
+
+@app.command()
+def check(
+    model: Model,
+    board: Annotated[str | None, typer.Option("--board", help="Also: does it fit?")] = None,
+    scheme: Scheme = None,
+    name: Name = None,
+    calibration: Calibration = None,
+    input_shape: Shape = None,
+    as_json: Json = False,
+) -> None:
+    """Can the network be deployed, with which kernels, and does it fit?"""
+    question = _question(model, input_shape, None, calibration, "none", 0)
+    source = open_source(question, _tell)
+    if source.calibration is None:
+        source = replace(source, calibration=source.samples)
+    compiled = _compile(source, scheme, name or "model")
+    if board:
+        check_fit(compiled, load_board(board))
+    _show_check(compiled, board, as_json=as_json)
+
+
+@app.command()
+def boards(as_json: Json = False) -> None:
+    """The boards, with their memory and clocks."""
+    found = [load_board(name) for name in board_names()]
+    if as_json:
+        stdout.print_json(json.dumps([board.model_dump() for board in found]))
+        return
+    table = Table("board", "what", "chip", "flash KiB", "RAM KiB", "MHz")
+    for b in found:
+        sizes = [str(region.bytes // 1024) for region in (b.memory.flash, b.memory.ram)]
+        clocks = ", ".join(f"{clock.hz / 1e6:g}" for clock in b.clocks)
+        table.add_row(b.name, b.title, b.chip, *sizes, clocks)
+    stdout.print(table)
+
+
+@app.command()
+def ops(as_json: Json = False) -> None:
+    """What each backend can run, in which storage."""
+    matrix = support_matrix(kernels())
+    if as_json:
+        stdout.print_json(json.dumps(matrix))
+        return
+    names = [backend.name for backend in BACKENDS]
+    table = Table("op", *names)
+    for op, support in matrix.items():
+        table.add_row(op, *(", ".join(support.get(name, [])) or "-" for name in names))
+    stdout.print(table)
+
+
+@app.command()
+def doctor(qemu: Qemu = "qemu-system-arm", as_json: Json = False) -> None:
+    """Try every tool, and say how to install what is missing."""
+    tools = examine(qemu)
+    if as_json:
+        stdout.print_json(json.dumps([asdict(tool) for tool in tools]))
+    else:
+        print_tools(tools, stdout)
+    if not all(tool.ok for tool in tools):
+        raise DeviceError("something is missing; see the table")
+
+
+@app.command()
+def version() -> None:
+    """The version."""
+    stdout.print(__version__, highlight=False)
+
+
+def _tell(line: str) -> None:
+    stderr.print(escape(line), style="dim", highlight=False, soft_wrap=True)
+
+
+def _target(name: str, *, emulate: bool) -> Board:
+    """The board to build for; DeviceError without --emulate, since nothing can be flashed yet."""
+    board = load_board(name)
+    if emulate:
+        return emulated(board)
+    ports = attached(board)
+    if not ports:
+        raise DeviceError("no board found; connect it or add --emulate")
+    raise DeviceError(
+        f"{board.name} found at {ports[0]}, but this version cannot flash it; add --emulate"
+    )
+
+
+def _question(
+    model: str | None, input_shape: str | None, data: Path | None, calibration: Path | None,
+    normalize: str, seed: int,
+) -> Question:  # fmt: skip
+    if normalize not in ("none", "zscore"):
+        raise UsageError(f"--normalize is {normalize!r}, expected zscore or none")
+    return Question(model, _shape(input_shape), data, calibration, normalize, seed)
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    sizes = text.split(",")
+    if not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
+        raise UsageError(f"--input-shape is {text!r}, expected positive sizes as in 1,1,8,8")
+    return tuple(map(int, sizes))
+
+
+def _compile(source: Source, scheme: str | None, name: str) -> Compiled:
+    if scheme is not None and scheme not in SCHEMES:
+        raise UsageError(f"--scheme is {scheme!r}, expected one of {', '.join(SCHEMES)}")
+    return pipeline.compile_source(source, scheme, check_prefix(name))
+
+
+def _show(done: Deployment, *, as_json: bool) -> None:
+    """The report; MismatchError after it when outputs differ."""
+    if as_json:
+        print(json.dumps(done.report.to_json()))  # noqa: T201  rich would wrap it
+    else:
+        print_report(done.report, stdout)
+    if wrong := done.report.mismatches:
+        raise MismatchError(f"{wrong} values on the target differ from the reference")
+
+
+def _save_tensors(done: Deployment, output: Path, layers: Path | None) -> None:
+    outputs = done.measured.outputs
+    if len(outputs) == 1:
+        (array,) = outputs.values()
+        write_file(output, lambda file: np.save(file, array, allow_pickle=False))
+    else:
+        write_npz(output, outputs)
+    if layers:
+        write_npz(layers, done.measured.layers)
+
+
+def _show_check(compiled: Compiled, board: str | None, *, as_json: bool) -> None:
+    facts = pipeline.check_facts(compiled, board)
+    if as_json:
+        print(json.dumps(facts))  # noqa: T201  rich would wrap it
+        return
+    table = Table("layer", "op", "output", "MACs", "kernel")
+    for node in compiled.graph.steps:
+        shape = "x".join(map(str, node.type.shape))
+        work = number(macs(compiled.graph, node))
+        kernel = pipeline.kernel_name(compiled, node.name)
+        table.add_row(escape(node.name), str(node.op), shape, work, kernel)
+    stdout.print(table)
+    for label, value in facts.items():
+        stdout.print(f"{label}: {value}", highlight=False, markup=False)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Try every tool, and say how to get what is missing."""
+
+import importlib.util
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from microai.device.build import CORTEX_M4F, find_tool
+from microai.errors import DeviceError
+
+PROBE = "#include <math.h>\n#include <stdint.h>\nint main(void) { return (int)sqrtf(4.0f); }\n"
+TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What was found: `ok`, and a version or what to do."""
+
+    name: str
+    needed_for: str
+    ok: bool
+    remark: str
+
+
+def examine(qemu: str) -> list[Tool]:
+    """Every tool, tried."""
+    arm = [*CORTEX_M4F, "--specs=nano.specs", "--specs=nosys.specs"]
+    checks: list[tuple[str, str, Callable[[], str]]] = [
+        ("arm-none-eabi-gcc", "deploy, run", lambda: _compiles("arm-none-eabi-gcc", arm)),
+        (qemu, "--emulate", lambda: _emulates(qemu)),
+        ("gcc", "tests", lambda: _compiles("gcc", ["-fsanitize=address,undefined"])),
+        ("clang", "tests", lambda: _compiles("clang", [])),
+        ("torch", "float models, quantizing", lambda: _importable("torch", "torch")),
+        ("sklearn", "the digits example", lambda: _importable("sklearn", "demo")),
+    ]
+    return [_try(*check) for check in checks]
+
+
+def print_tools(tools: list[Tool], console: Console) -> None:
+    """A table."""
+    table = Table("tool", "needed for", "", "found, or what to do")
+    for tool in tools:
+        mark = "[green]ok[/green]" if tool.ok else "[red]missing[/red]"
+        table.add_row(escape(tool.name), tool.needed_for, mark, escape(tool.remark))
+    console.print(table)
+
+
+def _try(name: str, needed_for: str, check: Callable[[], str]) -> Tool:
+    try:
+        return Tool(name, needed_for, ok=True, remark=check())
+    except DeviceError as error:
+        return Tool(name, needed_for, ok=False, remark=str(error))
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise DeviceError(f"{command[0]} does not run: {error}") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DeviceError(f"{Path(command[0]).name} fails: {last[:200]}")
+    return done.stdout
+
+
+def _compiles(compiler: str, flags: list[str]) -> str:
+    tool = find_tool(compiler)
+    with tempfile.TemporaryDirectory(prefix="microai-") as folder:
+        source = Path(folder) / "probe.c"
+        source.write_text(PROBE, encoding="utf-8")
+        _output(tool, *flags, str(source), "-o", str(Path(folder) / "probe"), "-lm")
+    return _output(tool, "--version").splitlines()[0]
+
+
+def _emulates(qemu: str) -> str:
+    tool = find_tool(qemu)
+    if "mps2-an386" not in _output(tool, "-M", "help"):
+        raise DeviceError(f"{qemu} has no machine mps2-an386; install QEMU 7.2 or newer")
+    return _output(tool, "--version").splitlines()[0]
+
+
+def _importable(module: str, extra: str) -> str:
+    if importlib.util.find_spec(module) is None:
+        raise DeviceError(f"not installed: pip install 'microai[{extra}]'")
+    return "installed"

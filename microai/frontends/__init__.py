@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foreign model formats to a Graph; `load_model` picks one by the file's ending."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from microai.errors import DeviceError, UsageError
+from microai.graph import Graph
+from microai.save import load as load_mai
+
+Shape = tuple[int, ...]
+
+
+def load_model(model: str, input_shape: Shape | None = None) -> Graph:
+    """The graph of `file.py:factory`, `file.pt2` or `file.mai`."""
+    path = Path(model.rpartition(":")[0] if re.search(r"\.py:\w+$", model) else model)
+    if path.suffix not in READERS:
+        raise UsageError(f"{model!r}: expected one of path/to/file.py:factory, file.pt2, file.mai")
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    return READERS[path.suffix](model, input_shape)
+
+
+def _read_python(model: str, input_shape: Shape | None) -> Graph:
+    path, _, factory = model.rpartition(":")
+    if not path:
+        raise UsageError(f"{model!r}: name the factory too: {model}:factory")
+    with _torch_needed():
+        from microai.frontends.torch import import_factory
+    return import_factory(Path(path), factory, input_shape)
+
+
+def _read_pt2(model: str, _: Shape | None) -> Graph:
+    with _torch_needed():
+        from microai.frontends.torch import import_pt2
+    return import_pt2(Path(model))
+
+
+def _read_mai(model: str, _: Shape | None) -> Graph:
+    return load_mai(Path(model))
+
+
+@contextmanager
+def _torch_needed() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise DeviceError("PyTorch is not installed: pip install 'microai[torch]'") from None
+
+
+READERS: dict[str, Callable[[str, Shape | None], Graph]] = {
+    ".py": _read_python,
+    ".pt2": _read_pt2,
+    ".mai": _read_mai,
+}

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch modules through torch.export. The only file that knows its data structures.
+
+Both a factory in a .py file and a .pt2 file run code of whoever wrote them: trusted input.
+"""
+
+import importlib.util
+import logging
+import operator
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from microai.errors import ShapeError, UnsupportedError, UsageError
+from microai.frontends.aten import IMPORTERS, INSTEAD, Weight
+from microai.frontends.builder import Builder, RefusedError, Shape, Value
+from microai.graph import Graph, drop_dead, verify
+
+LEAF = ("torch.nn.modules.", "torch.ao.nn.")
+
+
+def import_factory(path: Path, factory: str, input_shape: Shape | None) -> Graph:
+    """The module that `factory()` in `path` returns, alone or with its example inputs."""
+    made = _call(path, factory)
+    module, inputs = made if isinstance(made, tuple) else (made, None)
+    if not isinstance(module, torch.nn.Module):
+        raise UsageError(f"{path}:{factory} returned {type(module).__name__}, expected a Module")
+    if input_shape is not None:
+        inputs = (torch.zeros(input_shape),)
+    if inputs is None:
+        raise UsageError(
+            f"{path}:{factory} returned no example inputs; return (module, example_inputs) "
+            "or pass --input-shape 1,C,H,W"
+        )
+    return import_module(module, inputs)
+
+
+def import_module(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> Graph:
+    """A module in inference mode, exported at batch 1."""
+    single = tuple(x[:1] for x in (inputs if isinstance(inputs, tuple | list) else (inputs,)))
+    with _quiet():
+        try:
+            exported = torch.export.export(module.eval(), single)
+        except Exception as error:  # noqa: BLE001  torch.export fails in as many ways as users' code
+            raise UnsupportedError(f"torch.export could not capture it: {_brief(error)}") from None
+    return import_exported(exported)
+
+
+def import_pt2(path: Path) -> Graph:
+    """A program saved by torch.export.save."""
+    with _quiet():
+        try:
+            exported = torch.export.load(path)
+        except Exception as error:  # noqa: BLE001  the file may hold anything
+            raise UnsupportedError(f"{path}: not a readable .pt2: {_brief(error)}") from None
+    return import_exported(exported)
+
+
+def import_exported(exported: ExportedProgram) -> Graph:
+    """The graph, channels last; UnsupportedError lists everything that has no place in it."""
+    with _quiet():
+        functional = exported.run_decompositions({})  # in-place operators become plain ones
+    reader = _Reader(functional)
+    graph = drop_dead(reader.read())
+    verify(graph)
+    return graph
+
+
+class _Reader:
+    """Walks an exported program once, in order, collecting nodes and problems."""
+
+    def __init__(self, exported: ExportedProgram) -> None:
+        self.signature = exported.graph_signature
+        self.nodes = list(exported.graph.nodes)
+        self.state = {**exported.state_dict, **exported.constants}
+        self.builder = Builder()
+        self.values: dict[str, Value | Weight | None] = {}
+        self.problems: list[str] = []
+
+    def read(self) -> Graph:
+        """The graph, or every problem in one message."""
+        outputs: list[Value] = []
+        for node in self.nodes:
+            if node.op == "placeholder":
+                self.values[node.name] = self._guarded(node, self._placeholder)
+            elif node.op == "call_function":
+                self.values[node.name] = self._guarded(node, self._call_function)
+            elif node.op == "output":
+                outputs = self._outputs(node)
+        if self.problems:
+            raise UnsupportedError("cannot deploy this network:\n  " + "\n  ".join(self.problems))
+        return self.builder.graph(outputs)
+
+    def _guarded(self, node: Any, read: Any) -> Value | Weight | None:
+        """The node's value; None when it, or what it reads, has a problem."""
+        try:
+            value: Value | Weight | None = read(node)
+        except RefusedError as refused:
+            instead = f"; use {refused.instead}" if refused.instead else ""
+            self.problems.append(f"{_describe(node)}: {refused.why}{instead}")
+            return None
+        except ShapeError as error:
+            self.problems.append(f"{_describe(node)}: {error}")
+            return None
+        return value
+
+    def _placeholder(self, node: Any) -> Value | Weight | None:
+        name = node.name
+        tables = (
+            self.signature.inputs_to_parameters,
+            self.signature.inputs_to_buffers,
+            self.signature.inputs_to_lifted_tensor_constants,
+        )
+        for table in tables:
+            if name in table:
+                tensor = self.state[table[name]].detach()
+                return Weight(table[name], tensor.float().cpu().numpy())
+        if not isinstance(node.meta.get("val"), torch.Tensor):
+            raise RefusedError("it is not a tensor", "tensor inputs only")
+        shape = _shape(node)
+        if len(shape) not in (2, 4) or shape[0] != 1:
+            raise RefusedError(f"the input is {shape}", "(1, features) or (1, C, H, W)")
+        return self.builder.input(name, shape)
+
+    def _call_function(self, node: Any) -> Value | Weight | None:
+        if node.target is operator.getitem:
+            return self.values[node.args[0].name] if node.args[1] == 0 else None
+        if "val" not in node.meta:  # an assertion: it makes no tensor
+            return None
+        name = str(node.target).removeprefix("aten.")
+        shape = _shape(node)
+        if name not in IMPORTERS:
+            raise RefusedError("no such op here", INSTEAD.get(name.partition(".")[0], ""))
+        arguments = self._arguments(node)
+        if any(isinstance(a, _Broken) for a in arguments.values()):
+            return None
+        self.builder.place = _place(node)
+        return IMPORTERS[name](self.builder, arguments, shape)
+
+    def _arguments(self, node: Any) -> dict[str, Any]:
+        """The call's arguments by their names in the operator's schema, defaults included."""
+        schema = node.target._schema.arguments  # noqa: SLF001  torch has no public name for it
+        bound = {a.name: a.default_value for a in schema if a.has_default_value()}
+        bound |= {a.name: given for a, given in zip(schema, node.args, strict=False)}
+        bound |= node.kwargs
+        return {name: self._resolve(given) for name, given in bound.items()}
+
+    def _resolve(self, given: Any) -> Any:
+        if not isinstance(given, torch.fx.Node):
+            return given
+        value = self.values[given.name]
+        return _Broken() if value is None else value
+
+    def _outputs(self, node: Any) -> list[Value]:
+        values = [self._resolve(given) for given in node.args[0]]
+        for value in values:
+            if isinstance(value, Value) and not value.canonical:
+                self.problems.append(
+                    f"{value.name}: a flattened feature map is an output; "
+                    "return it before flatten, or put a Linear behind it"
+                )
+        return [value for value in values if isinstance(value, Value)]
+
+
+class _Broken:
+    """Stands for a tensor whose own node has been reported already."""
+
+
+def _shape(node: Any) -> Shape:
+    """The recorded shape, once it is float32 and static."""
+    value = node.meta["val"]
+    tensor = value[0] if isinstance(value, tuple | list) else value
+    if tensor.dtype != torch.float32:
+        raise RefusedError(f"it is {str(tensor.dtype).removeprefix('torch.')}", "float32")
+    if not all(isinstance(size, int) for size in tensor.shape):
+        raise RefusedError(
+            f"its shape {tuple(tensor.shape)} is dynamic", "a static export, batch 1"
+        )
+    return tuple(tensor.shape)
+
+
+def _stack(node: Any) -> tuple[str, str]:
+    """Path and class of the innermost module the node comes from."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    return (str(stack[-1][0]), str(stack[-1][1])) if stack else ("", "")
+
+
+def _place(node: Any) -> str:
+    """The node's name: its module's path, and the operator where the module is the user's own."""
+    path, kind = _stack(node)
+    if path and kind.startswith(LEAF):
+        return path
+    return f"{path}.{node.name}" if path else str(node.name)
+
+
+def _describe(node: Any) -> str:
+    """Module path, operator and dtype."""
+    value = node.meta.get("val")
+    tensor = value[0] if isinstance(value, tuple | list) else value
+    dtype = str(getattr(tensor, "dtype", type(tensor).__name__)).removeprefix("torch.")
+    target = node.name if node.op == "placeholder" else str(node.target)
+    return f"{_stack(node)[0] or '(top)'}: {target} ({dtype})"
+
+
+def _call(path: Path, factory: str) -> Any:
+    """What the user's factory returns."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+        return getattr(module, factory)()
+    except Exception as error:  # noqa: BLE001  it is the user's code
+        raise UsageError(f"{path}:{factory} failed: {_brief(error)}") from None
+    finally:
+        sys.path.pop(0)
+
+
+def _brief(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's warnings and logs off the user's terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

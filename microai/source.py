@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user brings: a model, samples to run, samples to calibrate on."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from microai.arrays import (
+    Arrays,
+    labels_of,
+    load_arrays,
+    normalized,
+    samples_of,
+    with_statistics,
+)
+from microai.errors import DeviceError, Tell, UsageError
+from microai.frontends import load_model
+from microai.graph import Graph
+from microai.types import Array
+
+RANDOM_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Question:
+    """The command's options that say what to open."""
+
+    model: str | None = None
+    input_shape: tuple[int, ...] | None = None
+    data: Path | None = None
+    calibration: Path | None = None
+    normalize: str = "none"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A graph as imported, and samples (N, ...) channels last.
+
+    `raw`: samples are in the deployed storage already, not real numbers.
+    """
+
+    graph: Graph
+    samples: Arrays
+    calibration: Arrays | None
+    labels: Array | None = None
+    raw: bool = False
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the graph came in integers."""
+        return any(node.type.quant for node in self.graph.nodes)
+
+
+def open_source(question: Question, tell: Tell) -> Source:
+    """The bundled digits, or the user's model with the user's data."""
+    if question.model is None:
+        return _digits(question, tell)
+    source = _with_data(load_model(question.model, question.input_shape), question, tell)
+    if question.normalize == "none" or source.quantized:
+        return source
+    if source.calibration is None:
+        raise UsageError("--normalize zscore needs --calibration or --data to measure on")
+    return replace(source, graph=with_statistics(source.graph, source.calibration))
+
+
+def open_raw(question: Question, path: Path, tell: Tell) -> Source:
+    """The user's model with raw inputs from a file."""
+    source = open_source(question, tell)
+    return replace(source, samples=samples_of(source.graph, load_arrays(path), path), raw=True)
+
+
+def calibration_reals(source: Source) -> Arrays | None:
+    """The calibration samples as the network sees them."""
+    return None if source.calibration is None else normalized(source.graph, source.calibration)
+
+
+def _with_data(graph: Graph, question: Question, tell: Tell) -> Source:
+    samples = calibration = labels = None
+    if question.data:
+        arrays = load_arrays(question.data)
+        samples = samples_of(graph, arrays, question.data)
+        count = len(next(iter(samples.values())))
+        labels = labels_of(arrays, count, question.data)
+    if question.calibration:
+        arrays = load_arrays(question.calibration)
+        calibration = samples_of(graph, arrays, question.calibration)
+    elif samples is not None:
+        tell("calibrating on --data itself; pass --calibration for an honest accuracy")
+        calibration = samples
+    if samples is None:
+        samples = calibration if calibration is not None else _random(graph, question.seed, tell)
+    return Source(graph, samples, calibration, labels)
+
+
+def _random(graph: Graph, seed: int, tell: Tell) -> Arrays:
+    """Inputs for a run without data: they show exactness and cost, not accuracy."""
+    tell(f"no --data: running {RANDOM_SAMPLES} random samples")
+    random = np.random.default_rng(seed)
+    return {
+        node.name: random.standard_normal((RANDOM_SAMPLES, *node.type.shape[1:]), np.float32)
+        for node in graph.inputs
+    }
+
+
+def _digits(question: Question, tell: Tell) -> Source:
+    """The bundled example, trained now."""
+    if question.data or question.calibration or question.input_shape:
+        raise UsageError("--data, --calibration and --input-shape need a MODEL")
+    try:
+        from microai.examples import digits
+        from microai.frontends.torch import import_module
+    except ModuleNotFoundError as error:
+        raise DeviceError(
+            f"the digits example needs {error.name}: pip install 'microai[demo]'"
+        ) from None
+    data = digits.data()
+    tell(f"training on {len(data.images)} scans of handwritten digits")
+    images = data.images
+    if question.normalize == "zscore":
+        images = (images - images.mean()) / images.std()
+    graph = import_module(digits.train(images, data.labels, question.seed), digits.EXAMPLE)
+    calibration = samples_of(graph, {"X": data.images}, Path("digits"))
+    samples = samples_of(graph, {"X": data.test_images}, Path("digits"))
+    if question.normalize == "zscore":
+        graph = with_statistics(graph, calibration)
+    return Source(graph, samples, calibration, data.test_labels)
