@@ -7,6 +7,7 @@ a pass returns a new graph.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Literal
 
 import numpy as np
@@ -109,6 +110,11 @@ def _verify_node(node: Node, graph: Graph, seen: Mapping[str, TensorType]) -> No
         raise UnsupportedError(f"{node.name!r} is defined twice")
     if missing := [name for name in node.inputs if name not in seen]:
         raise UnsupportedError(f"{node.name!r} reads {missing[0]!r}, which no earlier node makes")
+    wanted = len(signature(node.op.infer).parameters)
+    if len(node.inputs) != wanted:
+        raise UnsupportedError(
+            f"{node.name!r}: {node.op} takes {wanted} inputs, not {len(node.inputs)}"
+        )
     shape = node.op.infer(*(seen[name] for name in node.inputs)).shape
     if shape != node.type.shape:
         raise UnsupportedError(f"{node.name!r} is {node.type.shape}, its op gives {shape}")

@@ -8,7 +8,8 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import asdict
+import zlib
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from microai.ops import OPS, SOURCES
 from microai.types import Array, Quant, TensorType
 
 VERSION = 1
+STRICT = ConfigDict(extra="forbid")
 LARGEST_BYTES = 256 << 20
+BROKEN = (zipfile.BadZipFile, zlib.error, OSError, KeyError, ValueError, EOFError,
+          NotImplementedError, RuntimeError)  # fmt: skip  # what zipfile raises on damage
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same graph is the same file
 
 _OPS: dict[str, type[Op]] = {op.__name__: op for op in (*SOURCES, *OPS)}
@@ -31,7 +35,7 @@ _OPS: dict[str, type[Op]] = {op.__name__: op for op in (*SOURCES, *OPS)}
 class SavedNode(BaseModel):
     """A node as JSON."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
 
     name: str
     op: str
@@ -45,7 +49,7 @@ class SavedNode(BaseModel):
 class SavedGraph(BaseModel):
     """A graph as JSON; weights are w0.npy, w1.npy, ... in the order of the Const nodes."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
 
     version: int
     outputs: tuple[str, ...]
@@ -80,7 +84,7 @@ def load(path: Path) -> Graph:
         verify(graph)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (zipfile.BadZipFile, OSError, KeyError, ValueError, EOFError) as error:
+    except BROKEN as error:
         reason = " ".join(str(error).split())[:300]
         raise UnsupportedError(f"{path}: not a readable .mai file: {reason}") from None
     return graph
@@ -122,6 +126,8 @@ def _read(archive: zipfile.ZipFile) -> Graph:
 def _node(saved: SavedNode) -> Node:
     if saved.op not in _OPS:
         raise ValueError(f"{saved.name!r} is a {saved.op!r}, which this microai does not know")
+    if unknown := set(saved.attributes) - {f.name for f in fields(_OPS[saved.op])}:
+        raise ValueError(f"{saved.name!r}: a {saved.op} has no {', '.join(sorted(unknown))}")
     try:
         op = TypeAdapter(_OPS[saved.op]).validate_python(saved.attributes)
     except ValidationError as error:

@@ -3,6 +3,7 @@
 #define MAI_DENSE_F32_H
 
 #include "mai_clamp_f32.h"
+#include "mai_dot_f32.h"
 
 #include <stdint.h>
 
@@ -11,10 +12,7 @@ static inline void mai_dense_f32(const float *x, const float *w, const float *b,
                                  int32_t rows, int32_t cols, float low, float high)
 {
     for (int32_t row = 0; row < rows; row++) {
-        float acc = b[row];
-        for (int32_t c = 0; c < cols; c++) {
-            acc += x[c] * w[row * cols + c];
-        }
+        const float acc = mai_dot_f32(b[row], x, w + row * cols, cols);
         y[row] = mai_clamp_f32(acc, low, high);
     }
 }

@@ -2,6 +2,7 @@
 #ifndef MAI_DENSE_S8_H
 #define MAI_DENSE_S8_H
 
+#include "mai_dot_s8.h"
 #include "mai_requantize.h"
 
 /* y[r] = requantize(b[r] + sum_c (x[c] - x_zero) * w[r,c]) */
@@ -10,10 +11,7 @@ static inline void mai_dense_s8(const int8_t *x, const int8_t *w, const int32_t 
                                 mai_rescale r)
 {
     for (int32_t row = 0; row < rows; row++) {
-        int32_t acc = b[row];
-        for (int32_t c = 0; c < cols; c++) {
-            acc += (x[c] - r.x_zero) * w[row * cols + c];
-        }
+        const int32_t acc = mai_dot_s8(b[row], x, w + row * cols, cols, r.x_zero);
         y[row] = (int8_t)mai_requantize(acc, multipliers[row], r);
     }
 }

@@ -53,9 +53,10 @@ def connect(
 def arguments(elf: Path, board: Board, listener: int, shift: int = ICOUNT_SHIFT) -> list[str]:
     """QEMU's command line; `listener` is a listening socket's descriptor."""
     assert board.qemu
+    uart = f"socket,id=uart,fd={listener},server=on,wait=on,nodelay=on"
     return [
         "-M", board.qemu.machine, "-nodefaults", "-display", "none",
-        "-chardev", f"socket,id=uart,fd={listener},server=on,wait=on,nodelay=on", "-serial", "chardev:uart",
+        "-chardev", uart, "-serial", "chardev:uart",
         "-icount", f"shift={shift}", "-kernel", str(elf),
     ]  # fmt: skip
 

@@ -38,7 +38,7 @@ def data() -> Digits:
 
 
 class Network(nn.Module):
-    """A small residual network with a depthwise-separable branch: 22,000 MACs."""
+    """A small residual network with a depthwise-separable branch: 30,080 MACs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,7 +18,8 @@ import torch
 from torch.export import ExportedProgram
 
 from microai.errors import ShapeError, UnsupportedError, UsageError
-from microai.frontends.aten import IMPORTERS, INSTEAD, Weight
+from microai.frontends.aten import IMPORTERS, INSTEAD
+from microai.frontends.aten_call import Weight
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
 from microai.graph import Graph, drop_dead, verify
 

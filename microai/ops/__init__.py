@@ -27,7 +27,4 @@ OPS: tuple[type[Op], ...] = (
     Reshape,
     Softmax,
 )
-__all__ = ["OPS", "SOURCES", "Add", "AvgPool2d", "Const", "Conv2d", "Dense", "DepthwiseConv2d",
-           "Dequantize", "Input", "MaxPool2d", "Quantize", "Relu", "Reshape", "Softmax"]  # fmt: skip
-
 SOURCES: tuple[type[Op], ...] = (Input, Const)

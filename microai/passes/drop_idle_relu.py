@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ReLU whose limits are the integers' own limits does nothing."""
+"""A ReLU whose input cannot leave its limits does nothing."""
 
 from microai.fixedpoint import clamp_ints
 from microai.graph import Graph, Node, bypass
-from microai.ops import Relu
+from microai.ops import Add, Conv2d, Dense, DepthwiseConv2d, MaxPool2d, Relu, Reshape
+
+Limits = tuple[int, int]
 
 
 def drop_idle_relu(graph: Graph) -> Graph:
     """Remove integer Relu nodes that cannot change a value."""
     for node in graph.nodes:
-        if _idle(node) and node.name not in graph.outputs:
+        if not isinstance(node.op, Relu) or node.type.quant is None or node.name in graph.outputs:
+            continue
+        low, high = clamp_ints(node.op.clamp, node.type.quant)
+        lowest, highest = _limits(graph, graph[node.inputs[0]])
+        if low <= lowest and highest <= high:
             graph = bypass(graph, node.name)
     return graph
 
 
-def _idle(node: Node) -> bool:
-    if not isinstance(node.op, Relu) or node.type.quant is None:
-        return False
-    quant = node.type.quant
-    return clamp_ints(node.op.clamp, quant) == (quant.low, quant.high)
+def _limits(graph: Graph, node: Node) -> Limits:
+    """The smallest and largest integer a tensor can hold, from its clamp and its inputs'."""
+    quant = node.type.stored
+    own = (quant.low, quant.high)
+    if isinstance(node.op, Add | Conv2d | Dense | DepthwiseConv2d | Relu):
+        own = clamp_ints(node.op.clamp, quant)
+    if not isinstance(node.op, MaxPool2d | Relu | Reshape):
+        return own
+    low, high = _limits(graph, graph[node.inputs[0]])
+    return (min(max(own[0], low), own[1]), max(min(own[1], high), own[0]))

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU 7.2 or whatever is installed, and QEMU 10 where `make qemu10` has put it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+QEMU10 = CACHE / "microai" / "qemu10" / "qemu-system-arm"
+PROGRAMS = {"installed": "qemu-system-arm", "qemu10": str(QEMU10)}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that ask for `qemu` run on every version there is; a missing one is skipped by name."""
+    if "qemu" in metafunc.fixturenames:
+        metafunc.parametrize("qemu", PROGRAMS, indirect=True)
+
+
+@pytest.fixture
+def qemu(request: pytest.FixtureRequest) -> str:
+    """The program of one QEMU version."""
+    program = PROGRAMS[request.param]
+    if request.param == "qemu10" and not QEMU10.exists():
+        pytest.skip("QEMU 10: NOT TESTED, run `make qemu10` first")
+    assert shutil.which(program), f"{program} not found; run `microai doctor`"
+    return program
+
+
+def pytest_report_header() -> str:
+    """Which emulators the run is about."""
+    found = [p for p in PROGRAMS.values() if shutil.which(p)]
+    versions = [
+        subprocess.run([p, "--version"], capture_output=True, text=True, check=True).stdout
+        for p in found
+    ]
+    return "emulators: " + ("; ".join(v.splitlines()[0] for v in versions) or "none")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--golden` rewrites the golden files."""
+    parser.addoption("--golden", action="store_true", help="rewrite tests/golden")

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small graphs that several tests use."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from microai.graph import Graph, Node, apply, verify
+from microai.op import Const, Input, Op
+from microai.ops import (
+    Add,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MaxPool2d,
+    Relu,
+    Reshape,
+    Softmax,
+)
+from microai.pipeline import quantize_graph
+from microai.types import Array, TensorType
+
+
+class Sketch:
+    """Builds a float graph line by line; weights are drawn as they are named."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.nodes: list[Node] = []
+        self.weights: dict[str, Array] = {}
+        self.random = np.random.default_rng(seed)
+
+    def input(self, name: str, *shape: int) -> str:
+        """A tensor the caller fills."""
+        return self._add(Node(name, Input(shape), (), TensorType(shape)))
+
+    def const(self, name: str, *shape: int) -> str:
+        """A weight."""
+        values = self.random.normal(scale=0.4, size=shape)
+        self.weights[name] = values.astype(np.float32)
+        return self._add(Node(name, Const(shape), (), TensorType(shape), "flash"))
+
+    def op(self, name: str, op: Op, *inputs: str) -> str:
+        """A step."""
+        types = [next(n.type for n in self.nodes if n.name == i) for i in inputs]
+        return self._add(Node(name, op, inputs, op.infer(*types)))
+
+    def graph(self, *outputs: str) -> Graph:
+        """What was sketched, verified."""
+        graph = Graph(tuple(self.nodes), outputs, self.weights)
+        verify(graph)
+        return graph
+
+    def _add(self, node: Node) -> str:
+        self.nodes.append(node)
+        return node.name
+
+
+def residual() -> Graph:
+    """Convolutions, a scale to fold, a residual add, pools, a dense layer, softmax."""
+    s = Sketch()
+    x = s.input("x", 1, 8, 8, 2)
+    conv = s.op("conv", Conv2d(pads=(1, 1, 1, 1)), x, s.const("w", 4, 3, 3, 2), s.const("b", 4))
+    scale = s.op("bn", DepthwiseConv2d(), conv, s.const("g", 1, 1, 4), s.const("h", 4))
+    relu = s.op("relu", Relu(), scale)
+    depthwise = DepthwiseConv2d(pads=(1, 1, 1, 1))
+    branch = s.op("branch", depthwise, relu, s.const("dw", 3, 3, 4), s.const("db", 4))
+    total = s.op("relu6", Relu(6.0), s.op("add", Add(), relu, branch))
+    pooled = s.op("max", MaxPool2d((2, 2), (2, 2)), total)
+    mean = s.op("mean", AvgPool2d((4, 4), (4, 4)), pooled)
+    flat = s.op("flat", Reshape((1, 4)), s.op("same", Reshape((1, 1, 1, 4)), mean))
+    dense = s.op("dense", Dense(), flat, s.const("fw", 3, 4), s.const("fb", 3))
+    return s.graph(s.op("softmax", Softmax(), dense))
+
+
+def scaled_dense() -> Graph:
+    """A scale behind a dense layer, with the reshapes that BatchNorm1d brings; output a Relu."""
+    s = Sketch(1)
+    x = s.input("x", 1, 5)
+    dense = s.op("dense", Dense(), x, s.const("w", 4, 5), s.const("b", 4))
+    image = s.op("image", Reshape((1, 1, 1, 4)), dense)
+    scale = s.op("bn", DepthwiseConv2d(), image, s.const("g", 1, 1, 4), s.const("h", 4))
+    return s.graph(s.op("relu", Relu(), s.op("flat", Reshape((1, 4)), scale)))
+
+
+def shared() -> Graph:
+    """One weight and bias in two layers, a Relu whose input others need, two outputs."""
+    s = Sketch(2)
+    x = s.input("x", 1, 6)
+    w, b = s.const("w", 6, 6), s.const("b", 6)
+    first = s.op("first", Dense(), x, w, b)
+    relu = s.op("relu", Relu(), first)
+    again = s.op("again", Relu(), relu)
+    second = s.op("second", Dense(), again, w, b)
+    return s.graph(s.op("sum", Add(), first, second), s.op("out", Relu(0.5), second))
+
+
+GRAPHS = {"residual": residual, "scaled_dense": scaled_dense, "shared": shared}
+
+
+def samples(graph: Graph, count: int = 16, seed: int = 3) -> dict[str, Array]:
+    """Random real inputs."""
+    random = np.random.default_rng(seed)
+    return {
+        n.name: random.normal(0.2, 1, (count, *n.type.shape[1:])).astype(np.float32)
+        for n in graph.inputs
+    }
+
+
+def quantized(name: str) -> Graph:
+    """A graph in int8."""
+    graph = GRAPHS[name]()
+    return apply(quantize_graph(graph, "int8", samples(graph)), ())
+
+
+def renamed(graph: Graph, names: dict[str, str]) -> Graph:
+    """The same graph under other names."""
+    nodes = tuple(
+        replace(n, name=names.get(n.name, n.name), inputs=tuple(names.get(i, i) for i in n.inputs))
+        for n in graph.nodes
+    )
+    weights = {names.get(k, k): v for k, v in graph.weights.items()}
+    return Graph(nodes, tuple(names.get(o, o) for o in graph.outputs), weights)

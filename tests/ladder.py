@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the ladder's rungs share: a case as a graph, in a scheme, on a target.
+
+All cases of a backend and scheme go into one image; each is then run on its own.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from microai.arrays import stored
+from microai.backends import BACKENDS, kernels
+from microai.board import emulated, load_board
+from microai.device import host, qemu, session
+from microai.device.build import build, build_host
+from microai.device.protocol import Link
+from microai.graph import Graph, Node, verify
+from microai.interpret import interpret
+from microai.op import Const, Input
+from microai.ops import Dequantize, Quantize
+from microai.pipeline import compile_graph, quantize_graph
+from microai.render import Compiled, render_harness
+from microai.types import Array, TensorType
+from tests.cases import Case
+
+SAMPLES = 3
+SCHEMES = ("f32", "int8")
+BACKEND_NAMES = tuple(backend.name for backend in BACKENDS)
+
+
+def case_graph(case: Case, seed: int = 0) -> Graph:
+    """One node with its inputs, weights drawn at random."""
+    op, shapes = case
+    random = np.random.default_rng(seed)
+    nodes, weights = [], {}
+    for position, shape in enumerate(shapes):
+        name = f"i{position}"
+        constant = position in op.CHANNEL_AXIS
+        source = Const(shape) if constant else Input(shape)
+        nodes.append(Node(name, source, (), TensorType(shape), "flash" if constant else "arena"))
+        if constant:
+            weights[name] = random.normal(scale=0.5, size=shape).astype(np.float32)
+    kind = op.infer(*(node.type for node in nodes))
+    nodes.append(Node("y", op, tuple(node.name for node in nodes), kind))
+    graph = Graph(tuple(nodes), ("y",), weights)
+    verify(graph)
+    return graph
+
+
+def inputs_of(graph: Graph, seed: int, spread: float = 1.0) -> dict[str, Array]:
+    """Samples around 0.3: ranges, and so zero points, are not symmetric."""
+    random = np.random.default_rng(seed)
+    return {
+        node.name: random.normal(0.3, spread, (SAMPLES, *node.type.shape[1:])).astype(np.float32)
+        for node in graph.inputs
+    }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A case compiled in a scheme, with stored inputs and what the rules make of them."""
+
+    compiled: Compiled
+    inputs: dict[str, Array]
+    reference: Mapping[str, Array]
+
+
+def trial(case: Case, scheme: str, backend: str, name: str = "model", seed: int = 0) -> Trial:
+    """Calibrated on less than it will see, so that both ends saturate."""
+    graph = case_graph(case, seed)
+    if scheme == "int8":
+        graph = half_float(quantize_graph(graph, scheme, inputs_of(graph, seed + 1, spread=0.5)))
+    chosen = kernels([b for b in BACKENDS if b.name in (backend, "portable")])
+    compiled = compile_graph(graph, name, chosen)
+    inputs = stored(compiled.graph, inputs_of(compiled.graph, seed + 2, spread=1.5))
+    return Trial(compiled, inputs, interpret(compiled.graph, inputs))
+
+
+def half_float(graph: Graph) -> Graph:
+    """Quantize reads float32 and Dequantize makes it, whatever the scheme says."""
+    float_ends = {Quantize: ("i0",), Dequantize: ("y",)}
+    floats = float_ends.get(type(graph["y"].op), ())
+    nodes = tuple(
+        replace(n, type=TensorType(n.type.shape)) if n.name in floats else n for n in graph.nodes
+    )
+    return replace(graph, nodes=nodes)
+
+
+def applies(case: Case, scheme: str) -> bool:
+    """Conversions have no float form."""
+    return scheme == "int8" or not isinstance(case[0], Quantize | Dequantize)
+
+
+@contextmanager
+def on_host(trials: list[Trial], folder: Path, compiler: str = "gcc") -> Iterator[Link]:
+    """All trials as one process with address and undefined-behaviour sanitizers."""
+    with host.connect(build_host(_sources(trials), folder, compiler)) as link:
+        yield link
+
+
+@contextmanager
+def in_qemu(trials: list[Trial], folder: Path, program: str) -> Iterator[Link]:
+    """All trials as one image in QEMU, with the largest shipped board's memory."""
+    board = emulated(load_board("l4r5"))
+    firmware = build(_sources(trials), board, folder)
+    with qemu.connect(firmware.elf, board, program) as link:
+        yield link
+
+
+def _sources(trials: list[Trial]) -> dict[str, str]:
+    sources: dict[str, str] = {}
+    for one in trials:
+        sources |= one.compiled.sources
+    return sources | render_harness([one.compiled for one in trials])
+
+
+def check(link: Link, index: int, one: Trial) -> None:
+    """The target's outputs equal the reference: integers exactly, floats to 1e-5."""
+    session.select(link, one.compiled, index)
+    for number, sample in enumerate(session.samples(one.inputs)):
+        outputs, _ = session.infer(link, one.compiled, sample)
+        expected = one.reference["y"][number : number + 1]
+        if expected.dtype.kind == "i":
+            np.testing.assert_array_equal(outputs["y"], expected)
+        else:
+            limit = 1e-5 * np.abs(one.reference["y"]).max()
+            np.testing.assert_allclose(outputs["y"], expected, rtol=0, atol=limit)

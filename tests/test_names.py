@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names from model files never reach C as code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from microai.arrays import stored
+from microai.errors import UsageError
+from microai.interpret import interpret
+from microai.names import check_prefix, comment, identifiers
+from microai.pipeline import compile_graph
+from tests.graphs import quantized, renamed, samples
+from tests.ladder import Trial, on_host
+
+HOSTILE = {
+    "conv": "*/ #include <evil.h>", "w": "<script>", "b": "a\nb", "relu": "int", "add": "??/",
+    "branch": "\\", "max": "é", "dense": '"', "flat": "run", "x": "/*", "softmax": "",
+    "dw": "a_b", "db": "a b",
+}  # fmt: skip
+
+
+def test_hostile_names_compile_and_run(tmp_path: Path) -> None:
+    """Comment ends, includes, quotes, newlines, keywords, nothing at all."""
+    names = {new: new for new in ()} | HOSTILE
+    graph = renamed(quantized("residual"), names)
+    compiled = compile_graph(graph, "model")
+    text = compiled.sources["model.c"] + compiled.sources["model.h"]
+    assert "evil.h" not in re.findall(r"#include.*", text)
+    assert text.isascii()
+    inputs = stored(graph, samples(graph, 2))
+    reference = interpret(compiled.graph, inputs)
+    reference = {**reference, "y": reference[graph.outputs[0]]}
+    with on_host([Trial(compiled, inputs, reference)], tmp_path) as link:
+        from microai.device import session
+
+        session.select(link, compiled)
+        for sample in session.samples(inputs):
+            session.infer_steps(link, compiled, sample)
+
+
+def test_identifiers_are_distinct() -> None:
+    """Whatever collides after cleaning gets a number."""
+    made = identifiers(["a.b", "a_b", "a b", "", "*", "a_b_2", "a" * 90, "a" * 91])
+    assert len(set(made)) == len(made)
+    assert all(re.fullmatch(r"\w+", name, re.ASCII) for name in made)
+
+
+def test_comments_cannot_end_early() -> None:
+    """No `*/`, no line splice, no newline, no trigraph."""
+    cleaned = comment("a */ b /* c \\ d ??/ e \n f \r g")
+    assert not re.search(r"\*|\\|\?|\n|\r|/", cleaned)
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "string", "MATH", "mai_x", "é", "a" * 41])
+def test_bad_prefixes_are_refused(name: str) -> None:
+    """A prefix names files and begins identifiers."""
+    with pytest.raises(UsageError, match="--name"):
+        check_prefix(name)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ladder: every op x case x scheme x backend, each rung compared with the one below."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from microai.fixedpoint import dequantize
+from microai.op import Op
+from microai.ops import (
+    Add,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MaxPool2d,
+    Relu,
+    Reshape,
+    Softmax,
+)
+from microai.types import QTensor, TensorType
+from tests.cases import CASES, Case
+from tests.ladder import (
+    BACKEND_NAMES,
+    SCHEMES,
+    applies,
+    case_graph,
+    check,
+    in_qemu,
+    inputs_of,
+    on_host,
+    trial,
+)
+
+LADDER = [(s, b) for s in SCHEMES for b in BACKEND_NAMES]
+NAMES = {s: [name for name, case in CASES.items() if applies(case, s)] for s in SCHEMES}
+PARAMETERS = [
+    pytest.param(s, b, name, id=f"{s}-{b}-{name}") for s, b in LADDER for name in NAMES[s]
+]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", CASES)
+def test_rung1_shapes(name: str, batch: int) -> None:
+    """The float rule gives the shape that infer says, at any batch size."""
+    graph = case_graph(CASES[name])
+    node = graph["y"]
+    inputs = {**inputs_of(graph, 0), **graph.weights}
+    operands = [torch.from_numpy(inputs[i][:batch] if i in {n.name for n in graph.inputs}
+                                 else inputs[i]) for i in node.inputs]  # fmt: skip
+    assert node.op.run_float(*operands).shape == (batch, *node.type.shape[1:])
+
+
+@pytest.mark.parametrize("name", NAMES["int8"])
+def test_rung2_integers_stay_near_floats(name: str) -> None:
+    """The integer rule is the float rule of the same numbers, within a rounding."""
+    one = trial(CASES[name], "int8", "portable")
+    graph = one.compiled.graph
+    node = graph["y"]
+    values = {**one.inputs, **graph.weights}
+    reals = [_real(values[i], graph[i].type) for i in node.inputs]
+    expected = node.op.run_float(*map(torch.from_numpy, reals)).numpy()
+    found = _real(one.reference["y"], node.type)
+    if node.type.quant is None:
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        return
+    quant = node.type.quant
+    low, high = ((limit - quant.zero) * quant.scale[0] for limit in (quant.low, quant.high))
+    steps = np.abs(found - np.clip(expected, low, high)) / quant.scale[0]
+    assert steps.max() <= (0.53 if not isinstance(node.op, Softmax) else 0.6)
+
+
+def _real(array: np.ndarray, kind: TensorType) -> np.ndarray:
+    if kind.quant is None:
+        return array.astype(np.float64)
+    return dequantize(QTensor(array.astype(np.int64), kind.quant))
+
+
+@pytest.fixture(scope="module", params=LADDER, ids="-".join)
+def on_host_all(request, tmp_path_factory):
+    """Every case of a scheme and backend in one sanitized process."""
+    scheme, backend = request.param
+    trials = {
+        name: trial(CASES[name], scheme, backend, name.replace("-", "_")) for name in NAMES[scheme]
+    }
+    with on_host(list(trials.values()), tmp_path_factory.mktemp("host")) as link:
+        yield scheme, backend, trials, link
+
+
+def test_rung3_c_equals_integers_on_host(on_host_all) -> None:
+    """C with sanitizers equals the integer rules exactly; floats to 1e-5."""
+    _, _, trials, link = on_host_all
+    failures = _failures(trials, link)
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize(("scheme", "backend"), LADDER)
+def test_rung4_c_equals_integers_in_qemu(scheme, backend, qemu, tmp_path, capsys) -> None:
+    """The same on a Cortex-M4F, all cases in one image."""
+    start = time.monotonic()
+    trials = {
+        name: trial(CASES[name], scheme, backend, name.replace("-", "_")) for name in NAMES[scheme]
+    }
+    with in_qemu(list(trials.values()), tmp_path, qemu) as link:
+        failures = _failures(trials, link)
+    with capsys.disabled():
+        seconds = time.monotonic() - start
+        print(f"\n{qemu}: {backend} {scheme}: {len(trials)} cases in {seconds:.1f} s")
+    assert not failures, "\n".join(failures)
+
+
+def _failures(trials, link) -> list[str]:
+    """Cases whose outputs differ; a dead link ends it."""
+    failures = []
+    for index, (name, one) in enumerate(trials.items()):
+        try:
+            check(link, index, one)
+        except AssertionError as error:
+            failures.append(f"{name}: {error}")
+    return failures
+
+
+def test_every_op_has_three_cases() -> None:
+    """An op without cases would pass every rung."""
+    stems = [name.partition("-")[0] for name in CASES]
+    assert all(stems.count(stem) >= 3 for stem in stems)
+
+
+sizes = st.integers(1, 6)
+pads = st.tuples(*[st.integers(0, 2)] * 4)
+pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+clamps = st.sampled_from([(None, None), (0.0, None), (0.0, 0.8)])
+
+
+@st.composite
+def drawn_cases(draw) -> Case:
+    """Any op at any small shape that it accepts."""
+    kind = draw(st.sampled_from(
+        [Add, AvgPool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d, Relu, Reshape, Softmax]
+    ))  # fmt: skip
+    height, width, channels = draw(sizes), draw(sizes), draw(sizes)
+    shape = (1, height, width, channels)
+    if kind in (Conv2d, DepthwiseConv2d):
+        return _drawn_conv(draw, kind, shape)
+    if kind in (MaxPool2d, AvgPool2d):
+        return _drawn_pool(draw, kind, shape)
+    vector = (1, math.prod(shape))
+    rows = draw(sizes)
+    simple: dict[type[Op], Case] = {
+        Add: (Add(draw(clamps)), [shape, shape]),
+        Dense: (Dense(draw(clamps)), [vector, (rows, vector[1]), (rows,)]),
+        Relu: (Relu(draw(st.sampled_from([None, 0.5]))), [shape]),
+        Reshape: (Reshape(vector), [shape]),
+        Softmax: (Softmax(), [shape]),
+    }
+    return simple[kind]
+
+
+def _drawn_conv(draw, kind, shape) -> Case:
+    kernel, padding = draw(pairs), draw(pads)
+    shape = _enlarged(shape, kernel, padding)
+    if kind is DepthwiseConv2d:
+        op = DepthwiseConv2d(draw(pairs), padding, draw(clamps))
+        return op, [shape, (*kernel, shape[3]), (shape[3],)]
+    groups = draw(st.sampled_from([g for g in (1, 2, 3) if shape[3] % g == 0]))
+    out = groups * draw(st.integers(1, 3))
+    op = Conv2d(draw(pairs), padding, groups, draw(clamps))
+    return op, [shape, (out, *kernel, shape[3] // groups), (out,)]
+
+
+def _drawn_pool(draw, kind, shape) -> Case:
+    kernel = draw(pairs)
+    padding = tuple(min(p, kernel[i // 2] - 1) for i, p in enumerate(draw(pads)))
+    shape = _enlarged(shape, kernel, padding)
+    if kind is MaxPool2d:
+        return MaxPool2d(kernel, draw(pairs), padding), [shape]
+    return AvgPool2d(kernel, draw(pairs), padding, draw(st.booleans())), [shape]
+
+
+def _enlarged(shape, kernel, padding) -> tuple[int, ...]:
+    """At least as large as the window needs; a pool must touch the image everywhere."""
+    height = max(shape[1], kernel[0] - padding[0] - padding[1], 1)
+    width = max(shape[2], kernel[1] - padding[2] - padding[3], 1)
+    return (1, height, width, shape[3])
+
+
+@pytest.mark.slow
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cases=st.lists(drawn_cases(), min_size=12, max_size=12), seed=st.integers(0, 1000))
+def test_rung3_on_drawn_shapes(tmp_path_factory, cases, seed) -> None:
+    """Shapes nobody thought of, a dozen to a process."""
+    for scheme in SCHEMES:
+        trials = [trial(c, scheme, "portable", f"m{i}", seed + i) for i, c in enumerate(cases)]
+        with on_host(trials, tmp_path_factory.mktemp("drawn")) as link:
+            for index, one in enumerate(trials):
+                check(link, index, one)

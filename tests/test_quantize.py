@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Post-training quantization where it is easy to get wrong, and the proofs behind it."""
+
+import numpy as np
+import pytest
+
+from microai.arrays import stored
+from microai.errors import UnsupportedError
+from microai.fixedpoint import dequantize
+from microai.graph import Graph
+from microai.interpret import interpret
+from microai.ops import Dense, Relu
+from microai.pipeline import compile_graph, quantize_graph
+from microai.quantize.ptq import affine, symmetric
+from microai.types import QTensor
+from tests.graphs import GRAPHS, Sketch, quantized, samples
+
+
+def dense(w: np.ndarray, b: np.ndarray) -> Graph:
+    s = Sketch()
+    x = s.input("x", 1, w.shape[1])
+    graph = s.graph(s.op("y", Dense(), x, s.const("w", *w.shape), s.const("b", *b.shape)))
+    graph.weights["w"][:], graph.weights["b"][:] = w, b
+    return graph
+
+
+def error_in_steps(graph: Graph, name: str) -> float:
+    """The largest distance between the float and the integer network's output."""
+    inputs = samples(graph)
+    integers = quantize_graph(graph, "int8", inputs)
+    found = interpret(compile_graph(integers).graph, stored(integers, inputs))[name]
+    quant = integers[name].type.stored
+    reals = dequantize(QTensor(found.astype(np.int64), quant))
+    return float(np.abs(reals - interpret(graph, inputs)[name]).max() / quant.scale[0])
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_integers_follow_floats(name: str) -> None:
+    """A handful of layers stays within a few steps on the samples it was calibrated on."""
+    graph = GRAPHS[name]()
+    assert max(error_in_steps(graph, output) for output in graph.outputs) < 8
+
+
+def test_dead_channel_costs_the_others_nothing() -> None:
+    """Its zeros take the largest scale; its bias is kept."""
+    w = np.vstack([np.ones(6), np.zeros(6), -np.ones(6)])
+    assert error_in_steps(dense(w, np.array([0.1, 2.0, 0.3])), "y") < 3
+
+
+def test_tiny_weights_under_a_large_bias() -> None:
+    """The weight scale widens so that the bias fits int32."""
+    w = np.vstack([np.ones(6), np.full(6, 1e-12)])
+    assert error_in_steps(dense(w, np.array([0.0, 50.0])), "y") < 3
+
+
+def test_all_zero_network() -> None:
+    """Nothing divides by the range."""
+    assert error_in_steps(dense(np.zeros((3, 6)), np.zeros(3)), "y") == 0
+
+
+def test_shared_bias_gets_a_copy_for_each_use() -> None:
+    """The two layers have different input scales; the weight stays shared."""
+    graph = quantized("shared")
+    assert graph["first"].inputs[1] == graph["second"].inputs[1] == "w"
+    assert graph["first"].inputs[2] != graph["second"].inputs[2]
+
+
+def test_relu_keeps_its_inputs_storage() -> None:
+    """Integer ReLU is a clamp."""
+    graph = quantized("shared")
+    assert isinstance(graph["out"].op, Relu)
+    assert graph["out"].type.quant == graph["second"].type.quant
+
+
+def test_affine_ranges_hold_zero() -> None:
+    """Ranges on one side of zero are extended to it."""
+    assert affine(2.0, 6.0, "int8").zero == -128
+    assert affine(-6.0, -2.0, "int8").zero == 127
+    assert affine(0.0, 0.0, "int8").scale == (1.0,)
+
+
+def test_symmetric_weights_leave_out_the_lowest() -> None:
+    """-127..127 for each channel."""
+    w = np.array([[1.0, -2.0], [0.0, 0.5]])
+    quant = symmetric(w, 0, "int8")
+    assert quant.scale == (2 / 127, 0.5 / 127)
+    assert quant.zero == 0
+
+
+def test_accumulators_that_could_overflow_are_refused() -> None:
+    """With the channel and the bound; a float network passes."""
+    graph = dense(np.ones((2, 140_000), np.float32), np.zeros(2))
+    inputs = samples(graph, 2)
+    with pytest.raises(UnsupportedError) as raised:
+        compile_graph(quantize_graph(graph, "int8", inputs))
+    assert "y: channel 0 can reach" in str(raised.value)
+    assert "over the int32 accumulator's 2147483647" in str(raised.value)
+    assert compile_graph(quantize_graph(graph, "f32", None))
