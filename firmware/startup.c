@@ -7,42 +7,68 @@
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #define CPACR REGISTER(0xE000ED88u) /* coprocessor access, Armv7-M ARM B3.2.20 */
+#define SHCSR REGISTER(0xE000ED24u) /* system handler control, B3.2.13 */
 #define CFSR REGISTER(0xE000ED28u)  /* configurable fault status, B3.2.15 */
+#define FPCCR REGISTER(0xE000EF34u) /* floating-point context control, B3.2.21 */
+#define MPU_CTRL REGISTER(0xE000ED94u) /* memory protection unit, B3.5 */
+#define MPU_RBAR REGISTER(0xE000ED9Cu)
+#define MPU_RASR REGISTER(0xE000EDA0u)
+#define MPU_NO_ACCESS_256_BYTES (1u << 28 | 7u << 1 | 1u)
 #define BFAR REGISTER(0xE000ED38u)  /* bus fault address, B3.2.18 */
 
 enum { PAINT = 0xA5, FAULT_STACK_BYTES = 256 };
 
-extern uint8_t stack_start[], stack_end[], data_start[], data_end[], data_load[], bss_start[],
+extern uint8_t stack_guard[], stack_start[], stack_end[], data_start[], data_end[], data_load[], bss_start[],
     bss_end[];
 
 int main(void);
 void reset_handler(void);
 void fault_handler(void);
-void fault_report(const uint32_t *stacked);
 
-static uint8_t fault_stack[FAULT_STACK_BYTES] __attribute__((aligned(8), used));
+/* Faults have a stack of their own (the main stack pointer): the program's may be what failed. */
+static uint8_t fault_stack[FAULT_STACK_BYTES] __attribute__((aligned(8), section(".fault_stack")));
 
 __attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
-    stack_end,     (const void *)reset_handler, (const void *)fault_handler,
-    (const void *)fault_handler, (const void *)fault_handler, (const void *)fault_handler,
-    (const void *)fault_handler, 0, 0, 0, 0,
-    (const void *)fault_handler, (const void *)fault_handler, 0,
-    (const void *)fault_handler, (const void *)fault_handler,
+    fault_stack + FAULT_STACK_BYTES,
+    (const void *)reset_handler,
+    (const void *)fault_handler, /* NMI */
+    (const void *)fault_handler, /* hard fault */
+    (const void *)fault_handler, /* memory management */
+    (const void *)fault_handler, /* bus fault */
+    (const void *)fault_handler, /* usage fault */
+    0, 0, 0, 0,
+    (const void *)fault_handler, /* SVCall */
+    (const void *)fault_handler, /* debug monitor */
+    0,
+    (const void *)fault_handler, /* PendSV */
+    (const void *)fault_handler, /* SysTick */
 };
+
+/* From here on the program's stack: the process stack pointer. */
+static __attribute__((naked, noreturn)) void start(void)
+{
+    __asm volatile("ldr r0, =stack_end\n"
+                   "msr psp, r0\n"
+                   "movs r0, #2\n"
+                   "msr control, r0\n"
+                   "isb\n"
+                   "bl main\n"
+                   "b .\n");
+}
 
 void reset_handler(void)
 {
     CPACR |= 0xFu << 20; /* FPU on, before any instruction that needs it */
+    FPCCR &= ~(3u << 30); /* faults never return: no FPU state to save, on a stack that may be gone */
+    MPU_RBAR = (uint32_t)stack_guard;
+    MPU_RASR = MPU_NO_ACCESS_256_BYTES;
+    MPU_CTRL = 5; /* on, all other addresses as without it */
+    SHCSR |= 7u << 16;   /* memory, bus and usage faults as themselves, not as hard faults */
     __asm volatile("dsb\n isb" ::: "memory");
     memcpy(data_start, data_load, (size_t)(data_end - data_start));
     memset(bss_start, 0, (size_t)(bss_end - bss_start));
-    uint8_t *here = (uint8_t *)__builtin_frame_address(0) - 64;
-    for (uint8_t *byte = stack_start; byte < here; byte++) {
-        *(volatile uint8_t *)byte = PAINT;
-    }
-    (void)main();
-    for (;;) {
-    }
+    memset(stack_start, PAINT, (size_t)(stack_end - stack_start));
+    start();
 }
 
 uint32_t port_stack_peak(void)
@@ -54,16 +80,8 @@ uint32_t port_stack_peak(void)
     return (uint32_t)(stack_end - byte);
 }
 
-/* The stack may be what failed: report from another one. */
-__attribute__((naked)) void fault_handler(void)
-{
-    __asm volatile("mov r0, sp\n"
-                   "ldr sp, =fault_stack + 256\n"
-                   "b fault_report\n");
-}
-
 /* Sequence 255, status 'F': exception number, CFSR, BFAR, stacked PC and LR (0 without a stack). */
-void fault_report(const uint32_t *stacked)
+static void fault_report(const uint32_t *stacked)
 {
     static frame report;
     uint32_t exception;
@@ -79,4 +97,11 @@ void fault_report(const uint32_t *stacked)
     frame_send(&report);
     for (;;) {
     }
+}
+
+void fault_handler(void)
+{
+    uint32_t stacked;
+    __asm volatile("mrs %0, psp" : "=r"(stacked));
+    fault_report((const uint32_t *)stacked);
 }

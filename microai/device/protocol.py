@@ -81,7 +81,7 @@ class Link:
         return self._ticks(b"S", struct.pack("<H", index))
 
     def nothing(self) -> int:
-        """What measuring itself costs, in ticks."""
+        """An empty function; its ticks, which are what measuring costs."""
         return self._ticks(b"Z")
 
     def stack_peak(self) -> int:
