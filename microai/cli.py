@@ -19,6 +19,7 @@ from microai import __version__, pipeline
 from microai.arrays import write_file, write_npz
 from microai.backends import BACKENDS, kernels
 from microai.board import Board, board_names, emulated, load_board
+from microai.device.build import find_tool
 from microai.device.serial import attached
 from microai.doctor import examine, print_tools
 from microai.errors import DeviceError, MicroaiError, MismatchError, UsageError
@@ -99,7 +100,7 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
-    target = _target(board, emulate=emulate)
+    target = _target(board, qemu, emulate=emulate)
     question = _question(model, input_shape, data, calibration, normalize, seed)
     source = open_source(question, _tell)
     compiled = _compile(source, scheme, name or ("model" if model else "digits"))
@@ -123,7 +124,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
-    target = _target(board, emulate=emulate)
+    target = _target(board, qemu, emulate=emulate)
     question = _question(model, input_shape, None, calibration, "none", 0)
     source = open_raw(question, input_file, _tell)
     compiled = _compile(source, scheme, name or "model")
@@ -180,6 +181,8 @@ def boards(as_json: Json = False) -> None:
         stdout.print_json(json.dumps([board.model_dump() for board in found]))
         return
     table = Table("board", "what", "chip", "flash KiB", "RAM KiB", "MHz")
+    for column in table.columns:
+        column.overflow = "fold"
     for b in found:
         sizes = [str(region.bytes // 1024) for region in (b.memory.flash, b.memory.ram)]
         clocks = ", ".join(f"{clock.hz / 1e6:g}" for clock in b.clocks)
@@ -223,10 +226,14 @@ def _tell(line: str) -> None:
     stderr.print(escape(line), style="dim", highlight=False, soft_wrap=True)
 
 
-def _target(name: str, *, emulate: bool) -> Board:
-    """The board to build for; DeviceError without --emulate, since nothing can be flashed yet."""
+def _target(name: str, qemu: str, *, emulate: bool) -> Board:
+    """The board to build for, once its tools are there; without --emulate a DeviceError, since
+    this version flashes nothing.
+    """
     board = load_board(name)
     if emulate:
+        find_tool("arm-none-eabi-gcc")
+        find_tool(qemu)
         return emulated(board)
     ports = attached(board)
     if not ports:
@@ -286,12 +293,12 @@ def _show_check(compiled: Compiled, board: str | None, *, as_json: bool) -> None
     if as_json:
         print(json.dumps(facts))  # noqa: T201  rich would wrap it
         return
-    table = Table("layer", "op", "output", "MACs", "kernel")
+    table = Table("layer", "op", "output", "MACs", "backend")
     for node in compiled.graph.steps:
         shape = "x".join(map(str, node.type.shape))
         work = number(macs(compiled.graph, node))
-        kernel = pipeline.kernel_name(compiled, node.name)
-        table.add_row(escape(node.name), str(node.op), shape, work, kernel)
+        backend = compiled.choices[node.name].kernel.backend
+        table.add_row(escape(node.name), str(node.op), shape, work, backend)
     stdout.print(table)
     for label, value in facts.items():
         stdout.print(f"{label}: {value}", highlight=False, markup=False)

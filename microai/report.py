@@ -87,12 +87,12 @@ def print_report(report: Report, console: Console) -> None:
 
 def _layers(report: Report) -> Table:
     title = f"{report.model.name} on {report.board}, {report.scheme}"
-    table = Table("layer", "op", "kernel", title=escape(title), title_justify="left")
+    table = Table("layer", "op", "backend", title=escape(title), title_justify="left")
     for column in ("MACs", "instructions", "per MAC"):
         table.add_column(column, justify="right")
     for layer in report.layers:
         table.add_row(
-            escape(layer.name), layer.op, layer.kernel, f"{layer.macs:,}",
+            escape(layer.name), layer.op, layer.kernel.partition("/")[0], f"{layer.macs:,}",
             number(layer.instructions), _ratio(layer.instructions, layer.macs),
         )  # fmt: skip
     table.add_section()

@@ -47,9 +47,9 @@ class Quant:
         return (1 << (8 * INT_BYTES[self.dtype] - 1)) - 1
 
     @property
-    def span(self) -> int:
-        """Largest |q - zero|."""
-        return max(self.high - self.zero, self.zero - self.low)
+    def reach(self) -> int:
+        """Bound of |q| + |zero|, and so of |q - zero|, in whatever order a kernel adds them."""
+        return -self.low + abs(self.zero)
 
 
 @dataclass(frozen=True)

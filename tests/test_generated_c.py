@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generated C as a user meets it: clean on both compilers, usable from C and C++, safe to misuse."""
+"""Generated C as a user meets it: clean on both compilers, from C and C++, safe to misuse."""
 
 import subprocess
 from dataclasses import replace
@@ -62,9 +62,7 @@ def test_everything_compiles_without_a_warning(compiler: str, scheme: str, tmp_p
         "arm clang": ("clang", (*CLANG_ARM, "-isystem", newlib_headers())),
     }[compiler]
     include = ("-I", str(tmp_path), "-I", str(data_dir("firmware")))
-    compile_quietly(
-        find_tool(tool), *STRICT, *flags, *include, "-fsyntax-only", *map(str, files)
-    )
+    compile_quietly(find_tool(tool), *STRICT, *flags, *include, "-fsyntax-only", *map(str, files))
 
 
 def test_header_is_c_plus_plus(tmp_path: Path) -> None:
@@ -72,7 +70,7 @@ def test_header_is_c_plus_plus(tmp_path: Path) -> None:
     write_sources(compile_graph(quantized("shared")).sources, tmp_path)
     (tmp_path / "use.cpp").write_text(
         '#include "model.h"\n'
-        "static_assert(MODEL_ARENA_BYTES > 0, \"\");\n"
+        'static_assert(MODEL_ARENA_BYTES > 0, "");\n'
         "int8_t first(model_context *c) { return model_run(c) ? 0 : *model_output0(c); }\n"
     )
     compile_quietly(

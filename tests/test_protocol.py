@@ -165,7 +165,13 @@ def test_the_c_side_checks_its_arguments(target: tuple) -> None:
                 one.request(command, payload)
         session.select(one, compiled)
         size = max(compiled.plan.arena_bytes, 4)
-        for offset, count in ((size, 1), (size - 3, 4), (0, 600), (0xFFFFFFFF, 1), (0xFFFFFFF0, 32)):
+        for offset, count in (
+            (size, 1),
+            (size - 3, 4),
+            (0, 600),
+            (0xFFFFFFFF, 1),
+            (0xFFFFFFF0, 32),
+        ):
             with pytest.raises(DeviceError, match="bad argument"):
                 one.request(b"R", struct.pack("<IH", offset, count))
         with pytest.raises(DeviceError, match="bad argument"):

@@ -92,13 +92,15 @@ def test_counts_agree_with_one_instruction_a_nanosecond(qemu: str, tmp_path, mon
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
-        ("__asm volatile(\"udf #0\");", "usage", "CFSR 0x00010000"),
+        ('__asm volatile("udf #0");', "usage", "CFSR 0x00010000"),
         ("*unmapped = 1;", "bus", "BFAR 0x70000000"),
         ("return deep(0);", "memory", "CFSR 0x000000"),
     ],
     ids=["undefined", "unmapped", "stack_overflow"],
 )
-def test_faults_report_themselves(body: str, kind: str, words: str, qemu: str, tmp_path: Path) -> None:
+def test_faults_report_themselves(
+    body: str, kind: str, words: str, qemu: str, tmp_path: Path
+) -> None:
     """With the fault's kind and place, instead of a timeout."""
     with (
         pytest.raises(DeviceError, match=re.escape(words)) as raised,
@@ -112,7 +114,9 @@ def test_faults_report_themselves(body: str, kind: str, words: str, qemu: str, t
 def test_a_hang_ends_at_the_deadline(qemu: str, tmp_path: Path) -> None:
     """And says what was last heard."""
     with (
-        pytest.raises(DeviceError, match=r"no answer to 'X' in 3 s; received last: .*; QEMU printed"),
+        pytest.raises(
+            DeviceError, match=r"no answer to 'X' in 3 s; received last: .*; QEMU printed"
+        ),
         firmware("for (volatile int i = 1; i;) { }", tmp_path, qemu, timeout_s=1.0) as link,
     ):
         link.run()

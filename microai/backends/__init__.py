@@ -4,9 +4,8 @@
 from collections.abc import Sequence
 
 from microai.backend import Backend, Kernel
+from microai.backends.portable import PORTABLE
 from microai.paths import data_dir
-
-PORTABLE = Backend("portable")  # plain C99; takes everything
 
 BACKENDS: tuple[Backend, ...] = (PORTABLE,)
 

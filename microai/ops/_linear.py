@@ -45,7 +45,7 @@ def linear_requantize(acc: Ints, x: QTensor, w: QTensor, out: Quant, clamp: Clam
 
 def linear_accumulator(x: Quant, w: QTensor, b: QTensor, taps: Ints, out: Quant) -> Accumulator:
     """`taps` is w with one row for each output channel."""
-    bound = np.abs(taps).sum(axis=1) * x.span + np.abs(b.ints)
+    bound = np.abs(taps).sum(axis=1) * x.reach + np.abs(b.ints)
     return Accumulator(bound, list(ratios(x, w.quant, out, len(taps))))
 
 

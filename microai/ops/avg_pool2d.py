@@ -56,7 +56,7 @@ class AvgPool2d(Op):
 
     def accumulator(self, x: Quant, out: Quant) -> Accumulator:
         counts = np.arange(1, self.kernel[0] * self.kernel[1] + 1)
-        return Accumulator(counts * x.span, self._ratios(x, out))
+        return Accumulator(counts * x.reach, self._ratios(x, out))
 
     def c_params(self, x: TensorType, out: TensorType) -> CParams:
         window = {**self.window.c_params(x, out), "count_pads": self.count_pads}

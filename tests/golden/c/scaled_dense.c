@@ -23,7 +23,7 @@ static const int8_t scaled_dense_w_bn_folded_weight[20] = {
 
 /* bn.folded.bias: 4 */
 static const int32_t scaled_dense_w_bn_folded_bias[4] = {
-    763, 5103, 207321, -51117,
+    -1270, 315, 209962, -48951,
 };
 
 /* dense: Dense 1x5 -> 1x4, 20 MACs */

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch networks for the frontend's tests; `file.py:factory` names find them here."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def shaken(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Batch norms with statistics that matter."""
+    generator = torch.Generator().manual_seed(seed)
+    for norm in (m for m in module.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)):
+        for tensor in (norm.running_mean, norm.bias.data):
+            tensor.copy_(torch.randn(tensor.shape, generator=generator))
+        for tensor in (norm.running_var, norm.weight.data):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    return module.eval()
+
+
+class Everything(nn.Module):
+    """Every supported layer, functional and in place, with two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding="same")
+        self.norm = nn.BatchNorm2d(8)
+        self.relu = nn.ReLU(inplace=True)
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False)
+        self.pool = nn.AdaptiveMaxPool2d(1)
+        self.mean = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
+        self.drop = nn.Dropout()
+        self.narrow = nn.Linear(8, 10)
+        self.norm1d = nn.BatchNorm1d(10)
+        self.wide = nn.Linear(8 * 16, 10, bias=False)
+        self.grouped = nn.Conv2d(8, 12, (1, 3), stride=(2, 1), groups=4)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        y = self.norm(self.conv(x))
+        z = self.relu(y)
+        z += y
+        z = functional.max_pool2d(functional.relu6(z), 2)
+        z = z + self.depthwise(z)
+        a = self.norm1d(self.narrow(self.drop(self.pool(z)).squeeze(3).squeeze(2)))
+        k = self.mean(z)
+        b = self.wide(torch.flatten(k, 1).relu().clamp(0, 4))
+        g = self.grouped(k)
+        return torch.softmax(a + b, 1), g.mean((2, 3)) + g.amax((2, 3))
+
+
+class PreActivation(nn.Module):
+    """Batch norm with nothing to fold into, ends of a network, a scale after a rectifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.BatchNorm2d(2)
+        self.conv = nn.Conv2d(2, 4, 3)
+        self.second = nn.BatchNorm2d(4)
+        self.last = nn.BatchNorm2d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.second(self.conv(self.first(x)).relu()))
+
+
+class Flattened(nn.Module):
+    """A flattened map through rectifier, add and an unflatten with one pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 3, 3)
+        self.tied = nn.Linear(12, 12)
+        self.last = nn.Conv2d(12, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        flat = self.conv(x).flatten(1)
+        flat = flat + flat.relu()
+        flat = self.tied(self.tied(flat))
+        return self.last(flat.view(1, 12, 1, 1)).reshape(1, 2)
+
+
+class Unsupported(nn.Module):
+    """Six things that cannot be deployed, and one that is fine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dilated = nn.Conv2d(3, 8, 3, dilation=2)
+        self.act = nn.GELU()
+        self.up = nn.ConvTranspose2d(8, 8, 2)
+        self.fine = nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.fine(self.up(self.act(self.dilated(x))))
+        return y + 1.0, y.argmax(1), x.double(), x.permute(0, 2, 3, 1)
+
+
+NETWORKS = {
+    "everything": (Everything, (1, 3, 16, 16)),
+    "preactivation": (PreActivation, (1, 2, 7, 5)),
+    "flattened": (Flattened, (1, 1, 4, 4)),
+}
+
+
+def everything() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """With example inputs of another batch size, which do not matter."""
+    torch.manual_seed(0)
+    return shaken(Everything()), (torch.zeros(5, 3, 16, 16),)
+
+
+def bare() -> nn.Module:
+    """Without example inputs."""
+    return shaken(PreActivation())
+
+
+def tiny() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """Runs in a moment."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+    return net, (torch.zeros(1, 1, 4, 4),)
+
+
+def huge() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """More activations than any board has RAM."""
+    return nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), nn.Conv2d(64, 4, 3)), (
+        torch.zeros(1, 1, 128, 128),
+    )
+
+
+def heavy() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """More weights than the board has flash."""
+    return nn.Linear(1024, 700), (torch.zeros(1, 1024),)
+
+
+def diverged() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """A weight that is not a number."""
+    net, inputs = tiny()
+    net[0].weight.data[0, 0, 0, 0] = float("nan")
+    return net, inputs
+
+
+def unsupported() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """All problems at once."""
+    return Unsupported(), (torch.zeros(1, 3, 9, 9),)
+
+
+def broken() -> nn.Module:
+    """Fails on its own."""
+    raise ValueError("no such checkpoint")
+
+
+def nothing() -> int:
+    """Not a module."""
+    return 3
+
+
+def hostile() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """Module names that would like to be C, markup or a path."""
+    net = nn.Sequential()
+    net.add_module("*/ #include <x>", nn.Conv2d(1, 2, 3))
+    net.add_module("<script>[red]", nn.ReLU())
+    net.add_module("a\nb", nn.Flatten())
+    net.add_module("file", nn.Linear(8, 3))
+    return net, (torch.zeros(1, 1, 4, 4),)

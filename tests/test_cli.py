@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line without an emulator: results on stdout, one-line errors, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from microai import __version__, cli
+from microai.errors import MicroaiError
+from microai.save import to_bytes
+from tests import networks
+from tests.graphs import quantized
+
+HERE = str(Path(networks.__file__))
+TINY = f"{HERE}:tiny"
+
+
+class Result:
+    """What a command did."""
+
+    def __init__(self, *arguments: str) -> None:
+        done = CliRunner().invoke(cli.app, list(arguments))
+        self.stdout, self.error = done.stdout, done.exception
+        self.code = done.exit_code
+        if isinstance(done.exception, MicroaiError):
+            self.code = done.exception.exit_code
+        elif done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+
+    @property
+    def message(self) -> str:
+        return str(self.error)
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    """A good data file for the tiny network."""
+    path = tmp_path / "data.npz"
+    random = np.random.default_rng(0)
+    np.savez(path, X=random.normal(size=(12, 1, 4, 4)).astype(np.float32), y=np.arange(12) % 3)
+    return path
+
+
+@pytest.fixture
+def mai(tmp_path: Path) -> Path:
+    """An integer network as a file."""
+    path = tmp_path / "net.mai"
+    path.write_bytes(to_bytes(quantized("residual")))
+    return path
+
+
+def test_version() -> None:
+    """Nothing but the version."""
+    assert Result("version").stdout == f"{__version__}\n"
+
+
+def test_boards_and_ops_as_tables_and_json() -> None:
+    """Made from the files, never written by hand."""
+    assert "STM32L452RE" in Result("boards").stdout
+    found = json.loads(Result("boards", "--json").stdout)
+    assert {b["name"] for b in found} >= {"stm32l4", "apollo3", "l4r5"}
+    apollo = next(b for b in found if b["name"] == "apollo3")
+    assert all(clock["wait_states"] is None for clock in apollo["clocks"])
+    matrix = json.loads(Result("ops", "--json").stdout)
+    assert matrix["Conv2d"] == {"portable": ["f32", "s8"]}
+    assert matrix["Quantize"] == {"portable": ["f32_ys8"]}
+    assert "DepthwiseConv2d" in Result("ops").stdout
+
+
+def test_doctor_tries_the_tools() -> None:
+    """And fails when one is missing."""
+    tools = {t["name"]: t for t in json.loads(Result("doctor", "--json").stdout)}
+    assert tools["arm-none-eabi-gcc"]["ok"]
+    result = Result("doctor", "--qemu", "no-such-qemu")
+    assert result.code == 5
+    assert "missing" in result.stdout
+
+
+def test_check_says_what_it_would_cost(mai: Path) -> None:
+    """Layers, kernels, memory; with a board, whether it fits."""
+    result = Result("check", str(mai), "--board", "stm32l4")
+    assert result.code == 0
+    assert "portable" in result.stdout
+    facts = json.loads(Result("check", TINY, "--json").stdout)
+    assert facts["macs"] == 2 * 2 * 4 * 9 + 16 * 3
+    assert facts["arena_bytes"] >= facts["arena_lower_bound_bytes"] > 0
+
+
+def test_generate_writes_everything_a_user_needs(samples: Path, tmp_path: Path) -> None:
+    """C, headers, kernels and the graph; twice the same bytes; compiles alone."""
+    out = tmp_path / "out"
+    arguments = ("generate", TINY, "--calibration", str(samples), "--name", "tiny")
+    assert Result(*arguments, "-o", str(out)).code == 0
+    first = {p.name: p.read_bytes() for p in out.iterdir()}
+    assert {"tiny.c", "tiny.h", "tiny.mai", "mai_conv2d_s8.h"} <= set(first)
+    assert Result(*arguments, "--out", str(tmp_path / "again")).code == 0
+    assert {p.name: p.read_bytes() for p in (tmp_path / "again").iterdir()} == first
+    subprocess.run(
+        ["gcc", "-std=c99", "-Wall", "-Werror", "-c", "tiny.c", "-o", os.devnull],
+        cwd=out, check=True,
+    )  # fmt: skip
+
+
+def test_zscore_is_emitted(samples: Path, tmp_path: Path) -> None:
+    """As macros for the caller."""
+    out = tmp_path / "out"
+    arguments = ("--calibration", str(samples), "--normalize", "zscore", "-o", str(out))
+    assert Result("generate", TINY, *arguments).code == 0
+    header = (out / "model.h").read_text()
+    images = np.load(samples)["X"]
+    line = next(row for row in header.splitlines() if "INPUT_MEAN" in row)
+    assert float(line.split("{")[1].split("f")[0]) == pytest.approx(images.mean(), abs=1e-6)
+
+
+def bad_npz(tmp_path: Path, **arrays) -> str:
+    path = tmp_path / "bad.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+GOOD_X = np.zeros((4, 1, 4, 4), np.float32)
+BAD_DATA = {
+    "shape": ({"X": np.zeros((4, 1, 5, 4))}, "has shape (4, 1, 5, 4), expected (N, 1, 4, 4)"),
+    "nan": ({"X": np.full((2, 1, 4, 4), np.nan)}, "X has 32 NaN or infinite values"),
+    "pickle": ({"X": np.array([{}], object)}, "without pickles"),
+    "no X": ({"Z": GOOD_X}, "no array 'X'; it has Z"),
+    "text": ({"X": np.full((4, 1, 4, 4), "a")}, "expected numbers"),
+    "empty": ({"X": np.zeros((0, 1, 4, 4))}, "inputs have [0] samples"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_calibration_data(name: str, tmp_path: Path) -> None:
+    """Exit 2 and a sentence with the file's name."""
+    arrays, words = BAD_DATA[name]
+    path = bad_npz(tmp_path, **arrays)
+    result = Result("generate", TINY, "--calibration", path, "-o", str(tmp_path / "out"))
+    assert result.code == 2
+    assert words in result.message
+    assert "bad.npz" in result.message
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_must_match(tmp_path: Path) -> None:
+    """One integer for each sample."""
+    path = bad_npz(tmp_path, X=GOOD_X, y=np.zeros(3))
+    result = Result("deploy", TINY, "--data", path, "--emulate")
+    assert (result.code, "expected (4,) integers" in result.message) == (2, True)
+
+
+ERRORS = {
+    "board": (["deploy", "--board", "nucleo"], 2, "unknown board 'nucleo'; boards: apollo3"),
+    "no board": (["deploy"], 5, "no board found; connect it or add --emulate"),
+    "scheme": (["check", TINY, "--scheme", "int3"], 2, "expected one of f32, int8"),
+    "name": (["check", TINY, "--name", "a b"], 2, "--name is 'a b'"),
+    "normalize": (["generate", TINY, "--normalize", "x", "-o", "o"], 2, "zscore or none"),
+    "shape": (["check", TINY, "--input-shape", "1,a"], 2, "--input-shape is '1,a'"),
+    "calibration": (["generate", TINY, "-o", "o"], 2, "needs real samples: pass --calibration"),
+    "model": (["check", "x.txt"], 2, "expected one of"),
+    "unsupported": (["check", f"{HERE}:unsupported"], 3, "aten.gelu.default (float32)"),
+    "diverged": (["check", f"{HERE}:diverged"], 3, "NaN"),
+    "ram": (["check", f"{HERE}:huge", "--board", "stm32l4"], 4, "too large for stm32l4's ram"),
+    "flash": (["check", f"{HERE}:heavy", "--board", "stm32l4"], 4, "stm32l4's flash"),
+    "data alone": (["deploy", "--data", "x.npz", "--emulate"], 2, "need a MODEL"),
+    "no file": (["check", "gone.mai"], 2, "gone.mai: no such file"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_have_their_code_and_words(name: str, tmp_path: Path, monkeypatch) -> None:
+    """And write nothing."""
+    monkeypatch.chdir(tmp_path)
+    arguments, code, words = ERRORS[name]
+    result = Result(*arguments)
+    assert result.code == code
+    assert words in result.message
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_large_says_which_tensors_and_what_helps() -> None:
+    """Bytes over, the tensors that meet, ways out."""
+    message = Result("check", f"{HERE}:huge", "--board", "stm32l4", "--scheme", "f32").message
+    assert "bytes too large for stm32l4's ram (163,840 B); live together: 0 4,194,304 B" in message
+    assert "try --scheme int8, a smaller input" in message
+
+
+def test_no_calibration_for_integers_needed_in_check() -> None:
+    """Sizes do not depend on ranges."""
+    assert Result("check", f"{HERE}:everything").code == 0
+
+
+def test_read_only_output(samples: Path, tmp_path: Path) -> None:
+    """A sentence; nothing is lost or half there."""
+    blocked = tmp_path / "file"
+    blocked.write_text("precious")
+    result = Result("generate", TINY, "--calibration", str(samples), "-o", str(blocked / "out"))
+    assert result.code == 2
+    assert "cannot write" in result.message
+    assert blocked.read_text() == "precious"
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The installed command in a process of its own."""
+    command = [sys.executable, "-c", "from microai.cli import main; main()", *arguments]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def test_errors_reach_the_shell_as_one_line() -> None:
+    """On stderr, with the exit code; stdout stays empty."""
+    done = process("check", "gone.mai")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: gone.mai: no such file\n"
+
+
+def test_our_own_bug_is_exit_1_with_a_saved_traceback(monkeypatch, capsys) -> None:
+    """The user sees one line."""
+    monkeypatch.setattr(cli, "app", lambda: 1 / 0)
+    with pytest.raises(SystemExit) as raised:
+        cli.main()
+    assert raised.value.code == 1
+    line = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError; please report " in line
+    log = Path("".join(line.split("report ")[1].split()))
+    assert "Traceback" in log.read_text()
+    log.unlink()
+
+
+def test_interruption_is_130(monkeypatch, capsys) -> None:
+    """Without a traceback."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as raised:
+        cli.main()
+    assert raised.value.code == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_missing_toolchain_says_how_to_install(samples: Path, tmp_path: Path) -> None:
+    """Exit 5, before anything is half done."""
+    out = str(tmp_path / "out")
+    done = process("deploy", TINY, "--data", str(samples), "--emulate", "-o", out, PATH="/nowhere")
+    assert done.returncode == 5
+    assert "apt-get install --no-install-recommends gcc-arm-none-eabi" in done.stderr
+    assert not Path(out).exists()
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+sys.modules["sklearn"] = None
+from microai.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("arguments", [["boards"], ["ops"], ["version"], ["check", "NET"]])
+def test_commands_without_torch(arguments: list[str], mai: Path) -> None:
+    """The core alone is enough for what does not train or quantize."""
+    arguments = [str(mai) if a == "NET" else a for a in arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_needs_torch_says_so() -> None:
+    """With the extra to install."""
+    for arguments in (["check", TINY], ["deploy", "--emulate"]):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 5
+        assert "pip install 'microai[" in done.stderr

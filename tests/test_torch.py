@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch in: the same numbers, no transposes, and one message for all that is unsupported."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from microai.errors import UnsupportedError, UsageError
+from microai.frontends import load_model
+from microai.frontends.torch import import_module
+from microai.graph import Graph, apply
+from microai.interpret import interpret
+from microai.ops import Conv2d, Dense, DepthwiseConv2d, Relu
+from microai.passes import FLOAT_PASSES
+from tests import networks
+from tests.networks import NETWORKS, shaken
+
+HERE = str(Path(networks.__file__))
+
+
+def assert_same(graph: Graph, module: torch.nn.Module, shape: tuple[int, ...]) -> None:
+    """Graph and module agree on random inputs, also after the float passes."""
+    torch.manual_seed(1)
+    x = torch.randn(shape)
+    wanted = module(x)
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    stored = x.permute(0, 2, 3, 1).contiguous() if x.ndim == 4 else x
+    for version in (graph, apply(graph, FLOAT_PASSES)):
+        values = interpret(version, {version.inputs[0].name: stored.numpy()})
+        for name, tensor in zip(version.outputs, wanted, strict=True):
+            expected = tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor
+            np.testing.assert_allclose(values[name], expected.detach().numpy(), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_imports_mean_the_same(name: str) -> None:
+    """Every layer, folded or not."""
+    kind, shape = NETWORKS[name]
+    module = shaken(kind())
+    assert_same(import_module(module, (torch.zeros(shape),)), module, shape)
+
+
+def test_batch_norms_and_rectifiers_are_gone() -> None:
+    """Folded into what precedes them, in feature maps and vectors alike."""
+    module, inputs = networks.everything()
+    graph = apply(import_module(module, inputs), FLOAT_PASSES)
+    ops = [type(node.op) for node in graph.steps]
+    assert ops.count(DepthwiseConv2d) == 1
+    assert ops.count(Relu) == 2  # of the flattened pool, which cannot clamp
+    assert graph["conv"].op.clamp == (0.0, None) or graph["relu"].op
+
+
+def test_grouped_depthwise_and_plain_convolutions_are_told_apart() -> None:
+    """By their groups."""
+    module, inputs = networks.everything()
+    graph = import_module(module, inputs)
+    assert isinstance(graph["depthwise"].op, DepthwiseConv2d)
+    assert graph["grouped"].op == Conv2d(stride=(2, 1), groups=4)
+    assert isinstance(graph["wide"].op, Dense)
+
+
+def test_tied_weights_stay_one() -> None:
+    """Where both uses read the same order."""
+    module = networks.Flattened()
+    graph = import_module(module, (torch.zeros(1, 1, 4, 4),))
+    names = [n.name for n in graph.consts if n.name.startswith("tied.weight")]
+    assert names == ["tied.weight.nhwc", "tied.weight"]
+
+
+def test_saved_programs(tmp_path: Path) -> None:
+    """A .pt2 carries its own example inputs."""
+    module = shaken(networks.Everything())
+    exported = torch.export.export(module, (torch.zeros(1, 3, 16, 16),))
+    torch.export.save(exported, tmp_path / "net.pt2")
+    assert_same(load_model(str(tmp_path / "net.pt2")), module, (1, 3, 16, 16))
+
+
+def test_factories() -> None:
+    """With example inputs, or with a shape from the command line."""
+    assert load_model(f"{HERE}:everything").inputs[0].type.shape == (1, 16, 16, 3)
+    assert load_model(f"{HERE}:bare", (1, 2, 7, 5)).inputs[0].type.shape == (1, 7, 5, 2)
+
+
+def test_everything_unsupported_in_one_message() -> None:
+    """Module path, op, dtype, why, what instead; each once, and nothing that only follows."""
+    with pytest.raises(UnsupportedError) as raised:
+        load_model(f"{HERE}:unsupported")
+    lines = str(raised.value).splitlines()
+    assert lines == [
+        "cannot deploy this network:",
+        "  dilated: aten.conv2d.default (float32): dilation is (2, 2); use dilation 1",
+        "  act: aten.gelu.default (float32): no such op here; use ReLU",
+        "  up: aten.conv_transpose2d.input (float32): no such op here; use Conv2d",
+        "  (top): aten.argmax.default (int64): it is int64; use float32",
+        "  (top): aten._to_copy.default (float64): it is float64; use float32",
+        (
+            "  (top): aten.permute.default (float32): no such op here; "
+            "use a network that keeps (N, C, H, W)"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("nowhere.py:factory", "nowhere.py: no such file"),
+        (HERE, "name the factory too"),
+        (f"{HERE}:bare", "pass --input-shape"),
+        (f"{HERE}:broken", "failed: ValueError: no such checkpoint"),
+        (f"{HERE}:nothing", "returned int, expected a Module"),
+        (f"{HERE}:absent", "has no attribute 'absent'"),
+        ("net.h5", "expected one of"),
+    ],
+)
+def test_bad_models_are_usage_errors(model: str, words: str) -> None:
+    """One line, no traceback."""
+    with pytest.raises(UsageError) as raised:
+        load_model(model)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_input_shape_the_network_does_not_take() -> None:
+    """torch.export's first line, not its pages."""
+    with pytest.raises(UnsupportedError, match="torch.export could not capture it"):
+        load_model(f"{HERE}:everything", (1, 4, 16, 16))
+
+
+def test_a_damaged_pt2(tmp_path: Path) -> None:
+    """A sentence."""
+    (tmp_path / "net.pt2").write_bytes(b"PK\3\4 not really")
+    with pytest.raises(UnsupportedError, match=r"not a readable .pt2"):
+        load_model(str(tmp_path / "net.pt2"))
+
+
+def test_weights_that_are_not_numbers() -> None:
+    """Named, counted, and refused before anything is computed with them."""
+    with pytest.raises(UnsupportedError, match="weight '0.weight' has 1 NaN or infinite values of"):
+        load_model(f"{HERE}:diverged")
