@@ -9,9 +9,9 @@
  *   'M' model u16        -> the model's id, 64 characters; selects and initializes it
  *   'W' offset u32, data -> arena[offset...] = data
  *   'R' offset u32, n u16 -> n bytes from arena[offset]
- *   'X'                  -> ticks u32 of one inference
- *   'S' step u16         -> ticks u32 of one step
- *   'Z'                  -> ticks u32 of an empty function, measured as the others
+ *   'X'                  -> ticks u64 of one inference
+ *   'S' step u16         -> ticks u64 of one step
+ *   'Z'                  -> ticks u64 of an empty function, measured as the others
  *   'P'                  -> deepest stack u32
  */
 #include "frame.h"
@@ -36,7 +36,7 @@ static uint32_t argument(int32_t at, int32_t bytes)
     return value;
 }
 
-static void answer(uint32_t value, int32_t bytes)
+static void answer(uint64_t value, int32_t bytes)
 {
     for (int32_t i = 0; i < bytes; i++) {
         reply.bytes[reply.size++] = (uint8_t)(value >> (8 * i));
@@ -54,9 +54,9 @@ static int32_t (*volatile empty)(int32_t) = nothing;
 
 static __attribute__((noinline)) uint8_t timed(int32_t (*call)(int32_t), int32_t with)
 {
-    const uint32_t start = port_ticks();
+    const uint64_t start = port_ticks();
     const int32_t failed = call(with);
-    answer(port_ticks() - start, 4);
+    answer(port_ticks() - start, 8);
     return failed ? MODEL_FAILED : DONE;
 }
 

@@ -14,8 +14,8 @@ uint8_t port_read(void);
 /* One byte to the host. */
 void port_write(uint8_t byte);
 
-/* A free-running counter; the host knows its rate. */
-uint32_t port_ticks(void);
+/* Ticks since start, without wrapping; the host knows their rate. */
+uint64_t port_ticks(void);
 
 /* The deepest the stack has been since start, in bytes; 0 is unknown. */
 uint32_t port_stack_peak(void);

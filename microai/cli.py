@@ -13,7 +13,6 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from microai import __version__, pipeline
 from microai.arrays import write_file, write_npz
@@ -27,10 +26,11 @@ from microai.fit import check_fit
 from microai.names import check_prefix
 from microai.pipeline import Deployment, Job
 from microai.quantize.scheme import SCHEMES
-from microai.render import Compiled, macs
-from microai.report import number, print_report
+from microai.render import Compiled
+from microai.report import print_report
 from microai.source import Question, Source, open_raw, open_source
 from microai.support import support_matrix
+from microai.tables import boards_table, layers_table, support_table
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -119,13 +119,14 @@ def run(
     scheme: Scheme = None,
     name: Name = None,
     calibration: Calibration = None,
+    normalize: Normalize = "none",
     input_shape: Shape = None,
     qemu: Qemu = "qemu-system-arm",
     as_json: Json = False,
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = _target(board, qemu, emulate=emulate)
-    question = _question(model, input_shape, None, calibration, "none", 0)
+    question = _question(model, input_shape, None, calibration, normalize, 0)
     source = open_raw(question, input_file, _tell)
     compiled = _compile(source, scheme, name or "model")
     count = len(next(iter(source.samples.values())))
@@ -180,14 +181,7 @@ def boards(as_json: Json = False) -> None:
     if as_json:
         stdout.print_json(json.dumps([board.model_dump() for board in found]))
         return
-    table = Table("board", "what", "chip", "flash KiB", "RAM KiB", "MHz")
-    for column in table.columns:
-        column.overflow = "fold"
-    for b in found:
-        sizes = [str(region.bytes // 1024) for region in (b.memory.flash, b.memory.ram)]
-        clocks = ", ".join(f"{clock.hz / 1e6:g}" for clock in b.clocks)
-        table.add_row(b.name, b.title, b.chip, *sizes, clocks)
-    stdout.print(table)
+    stdout.print(boards_table(found))
 
 
 @app.command()
@@ -197,11 +191,7 @@ def ops(as_json: Json = False) -> None:
     if as_json:
         stdout.print_json(json.dumps(matrix))
         return
-    names = [backend.name for backend in BACKENDS]
-    table = Table("op", *names)
-    for op, support in matrix.items():
-        table.add_row(op, *(", ".join(support.get(name, [])) or "-" for name in names))
-    stdout.print(table)
+    stdout.print(support_table(matrix, [backend.name for backend in BACKENDS]))
 
 
 @app.command()
@@ -293,12 +283,6 @@ def _show_check(compiled: Compiled, board: str | None, *, as_json: bool) -> None
     if as_json:
         print(json.dumps(facts))  # noqa: T201  rich would wrap it
         return
-    table = Table("layer", "op", "output", "MACs", "backend")
-    for node in compiled.graph.steps:
-        shape = "x".join(map(str, node.type.shape))
-        work = number(macs(compiled.graph, node))
-        backend = compiled.choices[node.name].kernel.backend
-        table.add_row(escape(node.name), str(node.op), shape, work, backend)
-    stdout.print(table)
+    stdout.print(layers_table(compiled))
     for label, value in facts.items():
         stdout.print(f"{label}: {value}", highlight=False, markup=False)

@@ -207,7 +207,7 @@ def test_read_only_output(samples: Path, tmp_path: Path) -> None:
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The installed command in a process of its own."""
-    command = [sys.executable, "-c", "from microai.cli import main; main()", *arguments]
+    command = [sys.executable, "-m", "microai", *arguments]
     env = {**os.environ, **environment}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 

@@ -3,7 +3,10 @@
 
 import hashlib
 import json
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -222,10 +225,29 @@ def test_generated_files_do_not_depend_on_the_run(samples: Path, tmp_path: Path)
 
 
 @pytest.mark.qemu
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [2, 5, 7, 9])
+def test_an_interruption_leaves_nothing_half_written(seconds: float, tmp_path: Path) -> None:
+    """While training, building or running: exit 130 and no folder; when too late, a whole one."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "microai", "deploy", "--emulate", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if process.returncode == 130:
+        assert b"interrupted" in said
+        assert not out.exists()
+    else:
+        assert process.returncode == 0
+        assert {"digits.c", "digits.h", "digits.mai", "firmware.elf"} <= {
+            f.name for f in out.iterdir()
+        }
+
+
+@pytest.mark.qemu
 def test_without_torch_an_integer_network_deploys(tmp_path: Path) -> None:
     """The core alone runs what was quantized elsewhere."""
-    import subprocess
-
     (tmp_path / "net.mai").write_bytes(to_bytes(quantized("shared")))
     np.savez(tmp_path / "x.npz", X=np.random.default_rng(3).normal(size=(4, 6)))
     code = "import sys; sys.modules['torch'] = None; from microai.cli import main; main()"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "microai"
 LAYERS = [  # top to bottom; a module may import what stands below its own line
-    {"cli", "__main__"},
-    {"pipeline", "doctor", "support"},
-    {"verdict", "fit"},
+    {"__main__"},
+    {"cli"},
+    {"pipeline", "doctor", "tables"},
+    {"verdict", "fit", "support"},
     {"source"},
     {"device", "examples"},
     {"render", "report"},

@@ -49,7 +49,7 @@ def link(*answers: bytes) -> Link:
 
 def test_damaged_answer_is_asked_for_again_under_the_same_number() -> None:
     """So that the target repeats its answer and not its work."""
-    good = frame(1, 0, struct.pack("<I", 77))
+    good = frame(1, 0, struct.pack("<Q", 77))
     one = link(good[:3] + b"\x55" + good[4:], b"garbage\0" + good)
     assert one.run() == 77
     first, second = one.stream.requests
@@ -58,7 +58,7 @@ def test_damaged_answer_is_asked_for_again_under_the_same_number() -> None:
 
 def test_stale_answers_are_passed_over() -> None:
     """An answer to an older request is not taken for this one."""
-    assert link(frame(9, 0, bytes(4)) + frame(1, 0, struct.pack("<I", 5))).run() == 5
+    assert link(frame(9, 0, bytes(8)) + frame(1, 0, struct.pack("<Q", 5))).run() == 5
 
 
 def test_silence_names_the_place_and_what_came() -> None:

@@ -76,6 +76,18 @@ def test_counts_are_exact(qemu: str, tmp_path: Path) -> None:
                 assert instructions(link.step(n), nothing, BOARD) + 2 == expected
 
 
+@pytest.mark.slow
+@pytest.mark.qemu
+def test_counts_do_not_wrap(tmp_path: Path) -> None:
+    """Past 2**32 ticks of the timer, which are 1.34e9 instructions."""
+    program = "qemu-system-arm"
+    with firmware("loop(100);", tmp_path / "short", program) as link:
+        short = instructions(link.run(), link.nothing(), BOARD)
+    with firmware("loop(1000000100);", tmp_path / "long", program, timeout_s=60) as link:
+        long = instructions(link.run(), link.nothing(), BOARD)
+    assert 0 <= long - short - 2_000_000_000 <= 1  # the larger constant may take a MOVT
+
+
 @pytest.mark.qemu
 def test_counts_agree_with_one_instruction_a_nanosecond(qemu: str, tmp_path, monkeypatch) -> None:
     """-icount shift=0 sees the same, at its timer's 40 instructions a tick."""

@@ -24,7 +24,7 @@ void port_write(uint8_t byte)
     putchar(byte);
 }
 
-uint32_t port_ticks(void)
+uint64_t port_ticks(void)
 {
     return 0;
 }

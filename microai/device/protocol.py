@@ -86,10 +86,11 @@ class Link:
 
     def stack_peak(self) -> int:
         """Deepest stack since start, in bytes; 0 is unknown."""
-        return self._ticks(b"P")
+        (size,) = struct.unpack("<I", self.request(b"P"))
+        return int(size)
 
     def _ticks(self, command: bytes, payload: bytes = b"") -> int:
-        (ticks,) = struct.unpack("<I", self.request(command, payload))
+        (ticks,) = struct.unpack("<Q", self.request(command, payload))
         return int(ticks)
 
     def request(self, command: bytes, payload: bytes = b"") -> bytes:

@@ -97,8 +97,8 @@ def _rectify(
 def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Over the channels, which come last here."""
     x = a["self"]
-    if a["dim"] % len(shape) != 1 or a.get("dtype"):
-        raise RefusedError(f"it runs over axis {a['dim']}", "axis 1, the channels")
+    if len(shape) not in (2, 4) or a["dim"] % len(shape) != 1 or a.get("dtype"):
+        raise RefusedError(f"it runs over axis {a['dim']} of {shape}", "axis 1, the channels")
     return b.op(Softmax(), (x.name,), shape, x.order)
 
 

@@ -131,7 +131,7 @@ class _Reader:
 
     def _call_function(self, node: Any) -> Value | Weight | None:
         if node.target is operator.getitem:
-            return self.values[node.args[0].name] if node.args[1] == 0 else None
+            return self._first(node)
         if "val" not in node.meta:  # an assertion: it makes no tensor
             return None
         name = str(node.target).removeprefix("aten.")
@@ -143,6 +143,14 @@ class _Reader:
             return None
         self.builder.place = _place(node)
         return IMPORTERS[name](self.builder, arguments, shape)
+
+    def _first(self, node: Any) -> Value | Weight | None:
+        """The first of several results; the others (indices, statistics) have no place here."""
+        if node.args[1] == 0:
+            return self.values[node.args[0].name]
+        if node.users:
+            raise RefusedError(f"result {node.args[1]} of {node.args[0].name} is used", "the first")
+        return None
 
     def _arguments(self, node: Any) -> dict[str, Any]:
         """The call's arguments by their names in the operator's schema, defaults included."""
@@ -160,7 +168,11 @@ class _Reader:
 
     def _outputs(self, node: Any) -> list[Value]:
         values = [self._resolve(given) for given in node.args[0]]
+        for mutated in self.signature.buffers_to_mutate.values():
+            self.problems.append(f"{mutated}: forward writes to this buffer; keep it constant")
         for value in values:
+            if not isinstance(value, Value | _Broken):
+                self.problems.append(f"an output is {type(value).__name__}; return tensors only")
             if isinstance(value, Value) and not value.canonical:
                 self.problems.append(
                     f"{value.name}: a flattened feature map is an output; "
