@@ -71,9 +71,11 @@ def main() -> None:
     except MicroaiError as error:
         stderr.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        stderr.print("interrupted; nothing half-written is left")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as end:
+        code = 130 if isinstance(end, KeyboardInterrupt) else end.code
+        if code == 130:  # typer turns Ctrl-C into it, silently
+            stderr.print("interrupted; nothing half-written is left")
+        sys.exit(code)
     except Exception as error:  # noqa: BLE001  whatever is left is our bug
         with tempfile.NamedTemporaryFile(
             "w", prefix="microai-", suffix=".log", delete=False

@@ -4,6 +4,7 @@
 All cases of a backend and scheme go into one image; each is then run on its own.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,12 +23,15 @@ from microai.interpret import interpret
 from microai.op import Const, Input
 from microai.ops import Dequantize, Quantize
 from microai.pipeline import compile_graph, quantize_graph
+from microai.quantize import ptq
+from microai.quantize.observe import observe
+from microai.quantize.scheme import SCHEMES as SCHEMES_BY_NAME
 from microai.render import Compiled, render_harness
-from microai.types import Array, TensorType
+from microai.types import Array, Quant, TensorType
 from tests.cases import Case
 
 SAMPLES = 3
-SCHEMES = ("f32", "int8")
+SCHEMES = ("f32", "int8", "ties")
 BACKEND_NAMES = tuple(backend.name for backend in BACKENDS)
 
 
@@ -71,12 +75,30 @@ class Trial:
 def trial(case: Case, scheme: str, backend: str, name: str = "model", seed: int = 0) -> Trial:
     """Calibrated on less than it will see, so that both ends saturate."""
     graph = case_graph(case, seed)
-    if scheme == "int8":
-        graph = half_float(quantize_graph(graph, scheme, inputs_of(graph, seed + 1, spread=0.5)))
+    if scheme != "f32":
+        calibration = inputs_of(graph, seed + 1, spread=0.5)
+        make = tied if scheme == "ties" else quantized
+        graph = half_float(make(graph, calibration))
     chosen = kernels([b for b in BACKENDS if b.name in (backend, "portable")])
     compiled = compile_graph(graph, name, chosen)
     inputs = stored(compiled.graph, inputs_of(compiled.graph, seed + 2, spread=1.5))
     return Trial(compiled, inputs, interpret(compiled.graph, inputs))
+
+
+def quantized(graph: Graph, calibration: Mapping[str, Array]) -> Graph:
+    """As users get it: exact ties are rare under such scales."""
+    return quantize_graph(graph, "int8", calibration)
+
+
+def tied(graph: Graph, calibration: Mapping[str, Array]) -> Graph:
+    """Every scale a power of two: many sums are exact ties, where rounding up must be seen."""
+    proposed = ptq.propose(graph, SCHEMES_BY_NAME["int8"], observe(graph, calibration))
+    quants = ptq.settle(graph, {name: _power_of_two(quant) for name, quant in proposed.items()})
+    return ptq.store(graph, quants)
+
+
+def _power_of_two(quant: Quant) -> Quant:
+    return replace(quant, scale=tuple(2.0 ** round(math.log2(s)) for s in quant.scale))
 
 
 def half_float(graph: Graph) -> Graph:
@@ -91,7 +113,7 @@ def half_float(graph: Graph) -> Graph:
 
 def applies(case: Case, scheme: str) -> bool:
     """Conversions have no float form."""
-    return scheme == "int8" or not isinstance(case[0], Quantize | Dequantize)
+    return scheme != "f32" or not isinstance(case[0], Quantize | Dequantize)
 
 
 @contextmanager

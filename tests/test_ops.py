@@ -56,10 +56,11 @@ def test_rung1_shapes(name: str, batch: int) -> None:
     assert node.op.run_float(*operands).shape == (batch, *node.type.shape[1:])
 
 
+@pytest.mark.parametrize("scheme", ["int8", "ties"])
 @pytest.mark.parametrize("name", NAMES["int8"])
-def test_rung2_integers_stay_near_floats(name: str) -> None:
+def test_rung2_integers_stay_near_floats(name: str, scheme: str) -> None:
     """The integer rule is the float rule of the same numbers, within a rounding."""
-    one = trial(CASES[name], "int8", "portable")
+    one = trial(CASES[name], scheme, "portable")
     graph = one.compiled.graph
     node = graph["y"]
     values = {**one.inputs, **graph.weights}
