@@ -28,7 +28,7 @@ from microai.pipeline import Deployment, Job
 from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled
 from microai.report import print_report
-from microai.source import Question, Source, open_raw, open_source
+from microai.source import Question, Source, open_raw, open_source, with_samples
 from microai.support import support_matrix
 from microai.tables import boards_table, layers_table, support_table
 
@@ -104,7 +104,7 @@ def deploy(
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = _target(board, qemu, emulate=emulate)
     question = _question(model, input_shape, data, calibration, normalize, seed)
-    source = open_source(question, _tell)
+    source = with_samples(open_source(question, _tell), seed, _tell)
     compiled = _compile(source, scheme, name or ("model" if model else "digits"))
     done = pipeline.deploy(source, compiled, Job(target, qemu, out), _tell)
     _show(done, as_json=as_json)
@@ -131,8 +131,7 @@ def run(
     question = _question(model, input_shape, None, calibration, normalize, 0)
     source = open_raw(question, input_file, _tell)
     compiled = _compile(source, scheme, name or "model")
-    count = len(next(iter(source.samples.values())))
-    job = Job(target, qemu, stepped=count if layers else 1)
+    job = Job(target, qemu, stepped=sys.maxsize if layers else 1)
     done = pipeline.deploy(source, compiled, job, _tell)
     _save_tensors(done, output, layers)
     _show(done, as_json=as_json)
@@ -167,7 +166,7 @@ def check(
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
     question = _question(model, input_shape, None, calibration, "none", 0)
-    source = open_source(question, _tell)
+    source = with_samples(open_source(question, _tell), 0, _tell)
     if source.calibration is None:
         source = replace(source, calibration=source.samples)
     compiled = _compile(source, scheme, name or "model")

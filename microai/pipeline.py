@@ -126,6 +126,7 @@ def _build(compiled: Compiled, board: Board, folder: Path) -> Firmware:
 
 def _inputs(source: Source, compiled: Compiled) -> Arrays:
     """The samples as the target stores them."""
+    assert source.samples is not None
     if source.raw:
         return raw(compiled.graph, source.samples)
     return stored(compiled.graph, normalized(source.graph, source.samples))
@@ -134,6 +135,7 @@ def _inputs(source: Source, compiled: Compiled) -> Arrays:
 def _metric(source: Source, measured: Measured) -> Metric | None:
     if source.labels is None or len(source.graph.outputs) != 1:
         return None
+    assert source.samples is not None
     reals = None if source.quantized else normalized(source.graph, source.samples)
     return accuracy(source.graph, reals, next(iter(measured.outputs.values())), source.labels)
 

@@ -42,7 +42,7 @@ class Source:
     """
 
     graph: Graph
-    samples: Arrays
+    samples: Arrays | None
     calibration: Arrays | None
     labels: Array | None = None
     raw: bool = False
@@ -89,19 +89,22 @@ def _with_data(graph: Graph, question: Question, tell: Tell) -> Source:
     elif samples is not None:
         tell("calibrating on --data itself; pass --calibration for an honest accuracy")
         calibration = samples
-    if samples is None:
-        samples = calibration if calibration is not None else _random(graph, question.seed, tell)
     return Source(graph, samples, calibration, labels)
 
 
-def _random(graph: Graph, seed: int, tell: Tell) -> Arrays:
-    """Inputs for a run without data: they show exactness and cost, not accuracy."""
-    tell(f"no --data: running {RANDOM_SAMPLES} random samples")
+def with_samples(source: Source, seed: int, tell: Tell) -> Source:
+    """Without data, calibration samples or random ones: they show exactness and cost only."""
+    if source.samples is not None:
+        return source
+    if source.calibration is not None:
+        return replace(source, samples=source.calibration)
+    tell(f"no --data: using {RANDOM_SAMPLES} random samples")
     random = np.random.default_rng(seed)
-    return {
+    drawn = {
         node.name: random.standard_normal((RANDOM_SAMPLES, *node.type.shape[1:]), np.float32)
-        for node in graph.inputs
+        for node in source.graph.inputs
     }
+    return replace(source, samples=drawn)
 
 
 def _digits(question: Question, tell: Tell) -> Source:
