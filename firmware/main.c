@@ -134,7 +134,8 @@ int main(void)
     port_init();
     for (;;) {
         frame_receive(&request);
-        if (request.bytes[0] != reply.bytes[0]) {
+        /* 'H' begins a session, whose numbers may repeat an older one's */
+        if (request.bytes[0] != reply.bytes[0] || request.bytes[1] == 'H') {
             reply.size = 2;
             reply.bytes[0] = request.bytes[0];
             reply.bytes[1] = dispatch(request.size - 2);

@@ -124,12 +124,13 @@ def emulated(board: Board) -> Board:
         raise UsageError(f"{board.name} names no emulator; drop --emulate")
     host = load_board(board.emulator)
     memory = Memory(
-        flash=_sized(host.memory.flash, board.memory.flash),
-        ram=_sized(host.memory.ram, board.memory.ram),
+        flash=_sized(host.memory.flash, board.memory.flash, board.name),
+        ram=_sized(host.memory.ram, board.memory.ram, board.name),
     )
     return board.model_copy(update={"memory": memory, "port": host.port, "qemu": host.qemu})
 
 
-def _sized(host: Region, real: Region) -> Region:
-    assert host.bytes >= real.bytes, "the emulator is smaller than the board"
+def _sized(host: Region, real: Region, name: str) -> Region:
+    if real.bytes > host.bytes:
+        raise UsageError(f"{name}: {real.bytes} bytes of memory, the emulator has {host.bytes}")
     return host.model_copy(update={"bytes": real.bytes})

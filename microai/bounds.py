@@ -4,12 +4,11 @@
 import numpy as np
 
 from microai.errors import UnsupportedError
-from microai.fixedpoint import multiplier_shift
 from microai.graph import Graph, Node
-from microai.types import Array, QTensor, Quant, TensorType
+from microai.types import Array, QTensor, TensorType
 
 INT32_MAX = (1 << 31) - 1
-LARGEST_ERROR = 1 / 64  # output steps that a rounded multiplier may cost
+LARGEST_ERROR = 1 / 64  # steps that a rounded multiplier may cost
 
 
 def prove_accumulators(graph: Graph) -> None:
@@ -17,29 +16,34 @@ def prove_accumulators(graph: Graph) -> None:
     faults = [fault for node in graph.steps if node.type.quant for fault in _faults(graph, node)]
     if faults:
         raise UnsupportedError(
-            "; ".join(faults) + ". Use --scheme f32, or smaller weights (weight decay, clipping)"
+            "; ".join(faults)
+            + ". Use --scheme f32; or smaller weights, or calibration on other data"
         )
 
 
 def _faults(graph: Graph, node: Node) -> list[str]:
     named = zip(graph.types(node), node.inputs, strict=True)
     operands = [_operand(kind, graph.weights.get(name)) for kind, name in named]
-    sums = node.op.accumulator(*operands, node.type.stored)
+    try:
+        sums = node.op.accumulator(*operands, node.type)
+    except UnsupportedError as error:
+        return [f"{node.name}: {error}"]
     if sums is None:
         return []
     worst = int(np.argmax(sums.bound))
     if sums.bound[worst] > INT32_MAX:
         reach = f"channel {worst} can reach {sums.bound[worst]}"
         return [f"{node.name}: {reach}, over the int32 accumulator's {INT32_MAX}"]
-    errors = sums.bound * multiplier_shift(sums.ratios).errors(sums.ratios)
+    finest = np.maximum(1, sums.ratios)  # a term coarser than the output brings its own steps
+    errors = sums.bound * sums.scaling.errors(sums.ratios) / finest
     worst = int(np.argmax(errors))
     if errors[worst] > LARGEST_ERROR:
         return [f"{node.name}: channel {worst} would be rescaled {errors[worst]:.3f} steps off"]
     return []
 
 
-def _operand(kind: TensorType, array: Array | None) -> QTensor | Quant | None:
+def _operand(kind: TensorType, array: Array | None) -> QTensor | TensorType:
     """Constants with their values, activations as what they may hold."""
     if array is None or kind.quant is None:
-        return kind.quant
+        return kind
     return QTensor(array.astype(np.int64), kind.quant)

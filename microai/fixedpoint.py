@@ -125,7 +125,10 @@ def settle_sum(product: Ints, shift: int, out: Quant, clamp: Clamp) -> Ints:
 
 
 def sum_scaling(a: Quant, b: Quant, out: Quant) -> Scaling:
-    """Two multipliers < 2**15 with one shift: an int32 sum whose error is below 0.01 steps."""
+    """Two multipliers < 2**15 with one shift: an int32 sum.
+
+    Its error is below 0.01 steps of the output, or of the coarser term where that is coarser.
+    """
     ratios = [a.scale[0] / out.scale[0], b.scale[0] / out.scale[0]]
     return multiplier_shift(ratios, SUM_MULTIPLIER_BITS, SUM_MAX_SHIFT)
 

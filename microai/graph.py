@@ -14,7 +14,7 @@ import numpy as np
 
 from microai.errors import UnsupportedError
 from microai.op import Const, Input, Op, Source
-from microai.types import Array, TensorType
+from microai.types import Array, Quant, TensorType
 
 Place = Literal["flash", "arena", "ram", "state"]
 """Where a tensor lives: constants in flash, or copied to ram at start; activations in the shared
@@ -118,8 +118,45 @@ def _verify_node(node: Node, graph: Graph, seen: Mapping[str, TensorType]) -> No
     shape = node.op.infer(*(seen[name] for name in node.inputs)).shape
     if shape != node.type.shape:
         raise UnsupportedError(f"{node.name!r} is {node.type.shape}, its op gives {shape}")
+    _verify_place(node)
+    _verify_storage(node, tuple(seen[name].quant for name in node.inputs))
     if isinstance(node.op, Const):
         _verify_weight(node, graph.weights.get(node.name))
+
+
+def _verify_place(node: Node) -> None:
+    places = ("flash", "ram") if isinstance(node.op, Const) else ("arena", "state")
+    if node.place not in places:
+        raise UnsupportedError(f"{node.name!r} is in {node.place}, expected {' or '.join(places)}")
+
+
+def _verify_storage(node: Node, inputs: tuple[Quant | None, ...]) -> None:
+    """Integers and floats meet in conversions only; the storage is what the op insists on."""
+    out = node.type.quant
+    if out is None or None in inputs:
+        if not node.op.CONVERTS and {out, *inputs} != {None} and inputs:
+            raise UnsupportedError(f"{node.name!r} mixes integers and floats; convert first")
+        return
+    quants = [quant for quant in inputs if quant]
+    if not isinstance(node.op, Const) and len(out.scale) > 1:
+        raise UnsupportedError(f"{node.name!r} has {len(out.scale)} scales, expected one")
+    for position, quant in enumerate(quants):
+        axis = node.op.CHANNEL_AXIS.get(position)
+        if (axis is None and len(quant.scale) > 1) or (axis is not None and quant.zero):
+            raise UnsupportedError(f"{node.inputs[position]!r} is {quant}, which {node.op} bars")
+    if inputs:
+        _verify_insisted(node, quants, out)
+
+
+def _verify_insisted(node: Node, quants: list[Quant], out: Quant) -> None:
+    wish = node.op.storage(*quants, out)
+    for position, quant in wish.inputs.items():
+        if quants[position] != quant:
+            raise UnsupportedError(
+                f"{node.inputs[position]!r} is {quants[position]}, {node.name!r} insists on {quant}"
+            )
+    if wish.out and out != wish.out:
+        raise UnsupportedError(f"{node.name!r} is {out}, its op insists on {wish.out}")
 
 
 def _verify_weight(node: Node, array: Array | None) -> None:
@@ -129,6 +166,11 @@ def _verify_weight(node: Node, array: Array | None) -> None:
         raise UnsupportedError(
             f"weight {node.name!r} is {array.dtype} {array.shape}, "
             f"its node says {node.type.dtype} {node.type.shape}"
+        )
+    quant = node.type.quant
+    if quant and len(quant.scale) not in (1, array.shape[quant.axis]):
+        raise UnsupportedError(
+            f"weight {node.name!r} has {len(quant.scale)} scales for {array.shape}"
         )
     if bad := array.size - int(np.isfinite(array).sum()):
         raise UnsupportedError(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from microai.fixedpoint import Scaling
 from microai.types import Floats, Ints, Quant, TensorType
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ class Storage:
 
 @dataclass(frozen=True)
 class Accumulator:
-    """The largest |sum| of each output channel, and the ratio each is rescaled by."""
+    """The largest |sum| of each output channel, the real ratio each is rescaled by, and the
+    integers that stand for the ratios.
+    """
 
     bound: Ints
     ratios: Sequence[float]
+    scaling: Scaling
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class Op(ABC):
 
     CHANNEL_AXIS: ClassVar[Mapping[int, int]] = {}
     """For each input that is a weight: the axis that has a scale of its own for each channel."""
+
+    CONVERTS: ClassVar[bool] = False
+    """Whether integers and floats meet in it."""
 
     @abstractmethod
     def infer(self, *inputs: Any, **_: Any) -> TensorType:
@@ -61,7 +68,10 @@ class Op(ABC):
         return Storage({})
 
     def accumulator(self, *inputs: Any, **_: Any) -> Accumulator | None:
-        """Bounds from the real weights; None where the sum is proved by construction."""
+        """What is to be proved of an integer node; None where nothing is rescaled.
+
+        Activations come as types, constants as QTensors.
+        """
         return None
 
     def c_params(self, *inputs: Any, **_: Any) -> CParams:

@@ -41,23 +41,23 @@ class Plan:
 def plan(graph: Graph, scratch_bytes: Mapping[str, int]) -> Plan:
     """Place every tensor; `scratch_bytes` says what each node's kernel asks for."""
     buffers = live_buffers(graph)
-    scratch = [
-        Buffer((f"{node.name} scratch",), aligned(scratch_bytes[node.name]), step, step)
+    scratch = {
+        node.name: Buffer((), aligned(scratch_bytes[node.name]), step, step)
         for step, node in enumerate(graph.steps)
         if scratch_bytes.get(node.name)
-    ]
-    placed = min((_place([*buffers, *scratch], order) for order in ORDERS), key=_top)
+    }
+    together = [*buffers, *scratch.values()]
+    placed = min((_place(together, order) for order in ORDERS), key=_top)
     offsets = {name: at for buffer, at in placed.items() for name in buffer.names}
     shared = _top(placed)
     states, total = _states(graph, shared)
     return Plan(
-        offsets={**{n.name: offsets[n.name] for n in graph.nodes if n.place == "arena"}, **states},
-        scratch={n.name: offsets[f"{n.name} scratch"] for n in graph.steps
-                 if f"{n.name} scratch" in offsets},
+        offsets={**offsets, **states},
+        scratch={name: placed[buffer] for name, buffer in scratch.items()},
         arena_bytes=total,
         state_bytes=total - shared,
-        lower_bound_bytes=_busiest([*buffers, *scratch]) + total - shared,
-    )  # fmt: skip
+        lower_bound_bytes=_busiest(together) + total - shared,
+    )
 
 
 def live_buffers(graph: Graph) -> list[Buffer]:

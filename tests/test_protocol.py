@@ -64,7 +64,9 @@ def test_stale_answers_are_passed_over() -> None:
 def test_silence_names_the_place_and_what_came() -> None:
     """After three tries."""
     one = link(b"hello?")
-    with pytest.raises(DeviceError, match=r"desk: no answer to 'X' in 0 s; received last: b''"):
+    with pytest.raises(
+        DeviceError, match=r"desk: no answer to 'X' in 0 s; received last: b'hello\?'"
+    ):
         one.run()
     assert len(one.stream.requests) == 3
 

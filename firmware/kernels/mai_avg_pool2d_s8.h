@@ -6,9 +6,11 @@
 #include "mai_window.h"
 
 /* y[i,j,c] = requantize(sum_{k,l} (x[i*s+k-p, j*s+l-p, c] - x_zero)), inside the image, with the
- * multiplier of the window's element count, multipliers[count - 1]; y may be x without padding */
+ * multiplier of the window's element count; the first is that of `least` elements.
+ * y may be x without padding */
 static inline void mai_avg_pool2d_s8(const int8_t *x, int8_t *y, const int32_t *multipliers,
-                                     mai_window n, int32_t count_pads, mai_rescale r)
+                                     mai_window n, int32_t count_pads, int32_t least,
+                                     mai_rescale r)
 {
     for (int32_t i = 0; i < n.out_h; i++) {
         const int32_t top = i * n.stride_h - n.pad_top;
@@ -27,7 +29,7 @@ static inline void mai_avg_pool2d_s8(const int8_t *x, int8_t *y, const int32_t *
                         acc += x[((top + k) * n.in_w + left + l) * n.in_c + c];
                     }
                 }
-                *y++ = (int8_t)mai_requantize(acc, multipliers[count - 1], r);
+                *y++ = (int8_t)mai_requantize(acc, multipliers[count - least], r);
             }
         }
     }

@@ -104,7 +104,7 @@ def compile_all(
     include = ["-I", str(folder), "-I", str(data_dir("firmware"))]
 
     def one(file: Path) -> str:
-        target = str(folder / f"{file.stem}.o")
+        target = str(folder / f"{file.parent.name}-{file.stem}.o")  # a model may be named as a port
         _run([tool, *flags, *include, "-c", str(file), "-o", target])
         return target
 

@@ -8,7 +8,7 @@ sent again with the same sequence number, and the target does not do it twice.
 import struct
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from cobs import cobs
@@ -17,6 +17,7 @@ from microai.errors import DeviceError
 
 VERSION = 1
 TRIES = 3
+HEARD_BYTES = 80  # of what came last, for the error
 FAULT = (255, ord("F"))
 STATUS = {1: "unknown command", 2: "bad argument", 3: "the model reports an error"}
 
@@ -40,17 +41,17 @@ class Link:
     timeout_s: float = 20.0
     data_bytes: int = 0
     _sequence: int = 0
-    _received: bytearray = field(default_factory=bytearray)
+    _heard: bytes = b""
 
     def hello(self) -> int:
         """Shake hands; how many models the target holds."""
-        version, models, self.data_bytes = struct.unpack("<BHH", self.request(b"H"))
+        version, models, self.data_bytes = self._unpacked("<BHH", b"H")
         if version != VERSION:
             raise DeviceError(
                 f"{self.where}: firmware speaks protocol {version}, this microai {VERSION}; "
                 "build and load the firmware again"
             )
-        return int(models)
+        return models
 
     def select(self, model: int, model_id: str) -> None:
         """Initialize a model and check that it is the one expected."""
@@ -86,12 +87,17 @@ class Link:
 
     def stack_peak(self) -> int:
         """Deepest stack since start, in bytes; 0 is unknown."""
-        (size,) = struct.unpack("<I", self.request(b"P"))
-        return int(size)
+        return self._unpacked("<I", b"P")[0]
 
     def _ticks(self, command: bytes, payload: bytes = b"") -> int:
-        (ticks,) = struct.unpack("<Q", self.request(command, payload))
-        return int(ticks)
+        return self._unpacked("<Q", command, payload)[0]
+
+    def _unpacked(self, layout: str, command: bytes, payload: bytes = b"") -> tuple[int, ...]:
+        """The answer as integers."""
+        answer = self.request(command, payload)
+        if len(answer) != struct.calcsize(layout):
+            raise DeviceError(f"{self.where}: {command.decode()!r} answered {answer!r}")
+        return struct.unpack(layout, answer)
 
     def request(self, command: bytes, payload: bytes = b"") -> bytes:
         """Send a command and wait for its answer's payload; DeviceError when there is none."""
@@ -105,7 +111,7 @@ class Link:
                 return self._checked(command, answer)
         raise DeviceError(
             f"{self.where}: no answer to {command.decode()!r} in {TRIES * self.timeout_s:.0f} s; "
-            f"received last: {bytes(self._received[-80:])!r}"
+            f"received last: {self._heard!r}"
         )
 
     def _checked(self, command: bytes, answer: bytes) -> bytes:
@@ -126,12 +132,13 @@ class Link:
 
     def _next_frame(self, deadline: float) -> bytes | None:
         """One undamaged frame, or None."""
-        self._received.clear()
+        received = bytearray()
         while time.monotonic() < deadline:
             byte = self.stream.read(1)
+            self._heard = (self._heard + byte)[-HEARD_BYTES:]
             if byte == b"\0":
-                return decode(bytes(self._received))
-            self._received += byte
+                return decode(bytes(received))
+            received += byte
         return None
 
 

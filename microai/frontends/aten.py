@@ -5,6 +5,7 @@ A function gets the builder, the call's arguments by name (tensors as Value, wei
 the shape that torch.export recorded for the result.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -91,7 +92,8 @@ def _rectify(
     low, high = limits
     if low != 0 or (high is not None and high <= 0):
         raise RefusedError(f"it limits to {low}..{high}", "limits from 0 up, as in ReLU and ReLU6")
-    return b.op(Relu(None if high is None else float(high)), (x.name,), shape, x.order)
+    limit = None if high is None or math.isinf(high) else float(high)
+    return b.op(Relu(limit), (x.name,), shape, x.order)
 
 
 def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:

@@ -10,12 +10,13 @@ import operator
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
 
 from microai.errors import ShapeError, UnsupportedError, UsageError
 from microai.frontends.aten import IMPORTERS, INSTEAD
@@ -23,6 +24,8 @@ from microai.frontends.aten_call import Weight
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
 from microai.graph import Graph, drop_dead, verify
 
+USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
+WEIGHTS = ("weight", "bias", "running_mean", "running_var")  # arguments that may be parameters
 LEAF = ("torch.nn.modules.", "torch.ao.nn.")
 
 
@@ -39,12 +42,15 @@ def import_factory(path: Path, factory: str, input_shape: Shape | None) -> Graph
             f"{path}:{factory} returned no example inputs; return (module, example_inputs) "
             "or pass --input-shape 1,C,H,W"
         )
-    return import_module(module, inputs)
+    inputs = inputs if isinstance(inputs, tuple | list) else (inputs,)
+    if not inputs or not all(isinstance(x, torch.Tensor) and x.ndim for x in inputs):
+        raise UsageError(f"{path}:{factory}: example inputs must be a tuple of tensors (N, ...)")
+    return import_module(module, tuple(inputs))
 
 
 def import_module(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> Graph:
     """A module in inference mode, exported at batch 1."""
-    single = tuple(x[:1] for x in (inputs if isinstance(inputs, tuple | list) else (inputs,)))
+    single = tuple(x[:1] for x in inputs)
     with _quiet():
         try:
             exported = torch.export.export(module.eval(), single)
@@ -158,7 +164,11 @@ class _Reader:
         bound = {a.name: a.default_value for a in schema if a.has_default_value()}
         bound |= {a.name: given for a, given in zip(schema, node.args, strict=False)}
         bound |= node.kwargs
-        return {name: self._resolve(given) for name, given in bound.items()}
+        resolved = {name: self._resolve(given) for name, given in bound.items()}
+        for name, given in resolved.items():
+            if isinstance(given, Weight) and name not in WEIGHTS:
+                raise RefusedError(f"its {name!r} is the constant {given.name}", "computed tensors")
+        return resolved
 
     def _resolve(self, given: Any) -> Any:
         if not isinstance(given, torch.fx.Node):
@@ -167,7 +177,8 @@ class _Reader:
         return _Broken() if value is None else value
 
     def _outputs(self, node: Any) -> list[Value]:
-        values = [self._resolve(given) for given in node.args[0]]
+        specs = zip(node.args[0], self.signature.output_specs, strict=True)
+        values = [self._resolve(given) for given, spec in specs if spec.kind == USER_OUTPUT]
         for mutated in self.signature.buffers_to_mutate.values():
             self.problems.append(f"{mutated}: forward writes to this buffer; keep it constant")
         for value in values:
@@ -189,6 +200,8 @@ def _shape(node: Any) -> Shape:
     """The recorded shape, once it is float32 and static."""
     value = node.meta["val"]
     tensor = value[0] if isinstance(value, tuple | list) else value
+    if not isinstance(tensor, torch.Tensor):
+        raise RefusedError("it makes a number, not a tensor", "tensors throughout")
     if tensor.dtype != torch.float32:
         raise RefusedError(f"it is {str(tensor.dtype).removeprefix('torch.')}", "float32")
     if not all(isinstance(size, int) for size in tensor.shape):
@@ -228,9 +241,11 @@ def _call(path: Path, factory: str) -> Any:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
+    sys.modules.setdefault(path.stem, module)  # dataclasses look their module up there
     try:
-        spec.loader.exec_module(module)
-        return getattr(module, factory)()
+        with redirect_stdout(sys.stderr):  # ours is for results
+            spec.loader.exec_module(module)
+            return getattr(module, factory)()
     except Exception as error:  # noqa: BLE001  it is the user's code
         raise UsageError(f"{path}:{factory} failed: {_brief(error)}") from None
     finally:
@@ -248,7 +263,7 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
             warnings.simplefilter("ignore")
             yield
     finally:

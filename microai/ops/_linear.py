@@ -43,10 +43,13 @@ def linear_requantize(acc: Ints, x: QTensor, w: QTensor, out: Quant, clamp: Clam
     return requantize(acc, scaling, out, clamp)
 
 
-def linear_accumulator(x: Quant, w: QTensor, b: QTensor, taps: Ints, out: Quant) -> Accumulator:
+def linear_accumulator(
+    x: TensorType, w: QTensor, b: QTensor, taps: Ints, out: TensorType
+) -> Accumulator:
     """`taps` is w with one row for each output channel."""
-    bound = np.abs(taps).sum(axis=1) * x.reach + np.abs(b.ints)
-    return Accumulator(bound, list(ratios(x, w.quant, out, len(taps))))
+    bound = np.abs(taps).sum(axis=1) * x.stored.reach + np.abs(b.ints)
+    exact = ratios(x.stored, w.quant, out.stored, len(taps)).tolist()
+    return Accumulator(bound, exact, multiplier_shift(exact))
 
 
 def linear_params(x: TensorType, w: TensorType, out: TensorType, clamp: Clamp) -> CParams:

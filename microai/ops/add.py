@@ -6,9 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from microai.errors import ShapeError
 from microai.fixedpoint import Clamp, clamp_ints, requantize_sum, sum_scaling
-from microai.op import CParams, Op
+from microai.op import Accumulator, CParams, Op
 from microai.ops._linear import clamp_float, clamp_params
 from microai.types import Ints, QTensor, Quant, TensorType
 
@@ -33,6 +35,14 @@ class Add(Op):
     def run_int(self, a: QTensor, b: QTensor, out: Quant) -> Ints:
         return requantize_sum(a, b, out, self.clamp)
 
+    def accumulator(
+        self, a: TensorType | QTensor, b: TensorType | QTensor, out: TensorType
+    ) -> Accumulator:
+        terms = (_quant(a), _quant(b))
+        ratios = [term.scale[0] / out.stored.scale[0] for term in terms]
+        scaling = sum_scaling(*terms, out.stored)
+        return Accumulator(np.asarray([term.reach for term in terms]), ratios, scaling)
+
     def c_params(self, a: TensorType, b: TensorType, out: TensorType) -> CParams:
         if out.quant is None:
             return {"size": out.size, **clamp_params(self.clamp)}
@@ -46,3 +56,8 @@ class Add(Op):
 
     def overwrites(self, a: TensorType, b: TensorType, out: TensorType) -> tuple[int, ...]:
         return (0, 1)
+
+
+def _quant(term: TensorType | QTensor) -> Quant:
+    """A term's storage, be it an activation or a constant."""
+    return term.quant if isinstance(term, QTensor) else term.stored

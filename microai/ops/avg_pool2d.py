@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from microai.errors import ShapeError
-from microai.fixedpoint import Scaling, clamp_ints, multiplier_shift, settle_sum
+from microai.fixedpoint import clamp_ints, multiplier_shift, settle_sum
 from microai.op import Accumulator, CParams, Op
 from microai.ops._window import Pads, Pair, Window, pad_nchw, patches, to_nhwc
 from microai.types import Ints, QTensor, Quant, TensorType
@@ -50,38 +50,40 @@ class AvgPool2d(Op):
     def run_int(self, x: QTensor, out: Quant) -> Ints:
         sums = patches(x.centered, self.window, fill=0).sum(axis=(4, 5))
         counts = self._counts((x.ints.shape[1], x.ints.shape[2]))
-        scaling = self._scaling(x.quant, out)
-        multipliers = np.asarray(scaling.multipliers)[counts - 1]
+        scaling = multiplier_shift(_ratios(counts, x.quant, out))
+        multipliers = np.asarray(scaling.multipliers)[counts - counts.min()]
         return settle_sum(sums * multipliers[None, :, :, None], scaling.shift, out, (None, None))
 
-    def accumulator(self, x: Quant, out: Quant) -> Accumulator:
-        counts = np.arange(1, self.kernel[0] * self.kernel[1] + 1)
-        return Accumulator(counts * x.reach, self._ratios(x, out))
+    def accumulator(self, x: TensorType, out: TensorType) -> Accumulator:
+        counts = self._counts((x.shape[1], x.shape[2]))
+        ratios = _ratios(counts, x.stored, out.stored)
+        bound = np.arange(counts.min(), counts.max() + 1) * x.stored.reach
+        return Accumulator(bound, ratios, multiplier_shift(ratios))
 
     def c_params(self, x: TensorType, out: TensorType) -> CParams:
         window = {**self.window.c_params(x, out), "count_pads": self.count_pads}
         if out.quant is None:
             return window
-        scaling = self._scaling(x.stored, out.quant)
+        counts = self._counts((x.shape[1], x.shape[2]))
+        scaling = multiplier_shift(_ratios(counts, x.stored, out.quant))
         low, high = clamp_ints((None, None), out.quant)
         return {
             **window, "multipliers": scaling.multipliers, "shift": scaling.shift,
-            "x_zero": x.stored.zero, "y_zero": out.quant.zero, "low": low, "high": high,
+            "least": int(counts.min()), "x_zero": x.stored.zero, "y_zero": out.quant.zero,
+            "low": low, "high": high,
         }  # fmt: skip
 
     def overwrites(self, x: TensorType, out: TensorType) -> tuple[int, ...]:
         return self.window.overwrites(x, out)
-
-    def _ratios(self, x: Quant, out: Quant) -> list[float]:
-        """Sum step over output step, for windows of 1, 2, ... elements."""
-        area = self.kernel[0] * self.kernel[1]
-        return [x.scale[0] / (out.scale[0] * count) for count in range(1, area + 1)]
-
-    def _scaling(self, x: Quant, out: Quant) -> Scaling:
-        return multiplier_shift(self._ratios(x, out))
 
     def _counts(self, image: Pair) -> Ints:
         """How many elements each window divides by."""
         ones = np.ones((1, *image, 1), np.int64)
         counts: Ints = patches(ones, self.window, fill=int(self.count_pads)).sum(axis=(4, 5))
         return counts[0, :, :, 0]
+
+
+def _ratios(counts: Ints, x: Quant, out: Quant) -> list[float]:
+    """Sum step over output step, for the smallest count that occurs up to the largest."""
+    every = range(int(counts.min()), int(counts.max()) + 1)
+    return [x.scale[0] / (out.scale[0] * count) for count in every]

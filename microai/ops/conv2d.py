@@ -69,7 +69,7 @@ class Conv2d(Op):
         acc = np.concatenate([_sums(part, taps, window) for part, taps in groups], axis=3)
         return linear_requantize(acc + b.ints, x, w, out, self.clamp)
 
-    def accumulator(self, x: Quant, w: QTensor, b: QTensor, out: Quant) -> Accumulator:
+    def accumulator(self, x: TensorType, w: QTensor, b: QTensor, out: TensorType) -> Accumulator:
         return linear_accumulator(x, w, b, w.ints.reshape(len(w.ints), -1), out)
 
     def c_params(self, x: TensorType, w: TensorType, b: TensorType, out: TensorType) -> CParams:

@@ -48,7 +48,7 @@ class Dense(Op):
         acc = exact_matmul(x.centered, w.ints.T) + b.ints
         return linear_requantize(acc, x, w, out, self.clamp)
 
-    def accumulator(self, x: Quant, w: QTensor, b: QTensor, out: Quant) -> Accumulator:
+    def accumulator(self, x: TensorType, w: QTensor, b: QTensor, out: TensorType) -> Accumulator:
         return linear_accumulator(x, w, b, w.ints, out)
 
     def c_params(self, x: TensorType, w: TensorType, b: TensorType, out: TensorType) -> CParams:

@@ -62,7 +62,7 @@ class DepthwiseConv2d(Op):
         acc = np.einsum("nyxckl,klc->nyxc", views, w.ints) + b.ints
         return linear_requantize(acc, x, w, out, self.clamp)
 
-    def accumulator(self, x: Quant, w: QTensor, b: QTensor, out: Quant) -> Accumulator:
+    def accumulator(self, x: TensorType, w: QTensor, b: QTensor, out: TensorType) -> Accumulator:
         return linear_accumulator(x, w, b, w.ints.reshape(-1, w.ints.shape[2]).T, out)
 
     def c_params(self, x: TensorType, w: TensorType, b: TensorType, out: TensorType) -> CParams:

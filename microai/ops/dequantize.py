@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Dequantize(Op):
     """scale * (q - zero), one float32 multiplication."""
+
+    CONVERTS: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> TensorType:
         return TensorType(x.shape)

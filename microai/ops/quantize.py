@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Quantize(Op):
     """x float32 -> integers of the output's storage, computed in float32 as the FPU does."""
+
+    CONVERTS: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> TensorType:
         return TensorType(x.shape)

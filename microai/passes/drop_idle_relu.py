@@ -10,13 +10,15 @@ Limits = tuple[int, int]
 
 def drop_idle_relu(graph: Graph) -> Graph:
     """Remove integer Relu nodes that cannot change a value."""
-    for node in graph.nodes:
-        if not isinstance(node.op, Relu) or node.type.quant is None or node.name in graph.outputs:
+    for name in [n.name for n in graph.nodes if isinstance(n.op, Relu)]:
+        node = graph[name]
+        assert isinstance(node.op, Relu)
+        if node.type.quant is None or name in graph.outputs:
             continue
         low, high = clamp_ints(node.op.clamp, node.type.quant)
         lowest, highest = _limits(graph, graph[node.inputs[0]])
         if low <= lowest and highest <= high:
-            graph = bypass(graph, node.name)
+            graph = bypass(graph, name)
     return graph
 
 

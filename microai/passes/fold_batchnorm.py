@@ -15,7 +15,8 @@ from microai.types import Array
 
 def fold_batchnorm(graph: Graph) -> Graph:
     """Conv or Dense followed by a 1x1 depthwise convolution becomes one layer."""
-    for node in graph.nodes:
+    for name in [n.name for n in graph.nodes if isinstance(n.op, DepthwiseConv2d)]:
+        node = graph[name]
         if _is_scale(graph, node) and (layer := _layer(graph, node)):
             graph = _fold(graph, node, layer)
     return graph

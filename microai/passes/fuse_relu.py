@@ -9,14 +9,14 @@ from microai.ops import Add, Conv2d, Dense, DepthwiseConv2d, Relu
 
 def fuse_relu(graph: Graph) -> Graph:
     """Add, Conv or Dense followed by Relu becomes one node with a clamp."""
-    for node in graph.nodes:
-        if not isinstance(node.op, Relu):
-            continue
+    for name in [n.name for n in graph.nodes if isinstance(n.op, Relu)]:
+        node = graph[name]
+        assert isinstance(node.op, Relu)
         source = graph[node.inputs[0]]
         if not isinstance(source.op, Add | Conv2d | Dense | DepthwiseConv2d):
             continue
         if source.op.clamp != (None, None) or not graph.only_user(source.name):
             continue
         op = replace(source.op, clamp=node.op.clamp)
-        graph = absorb(graph, node.name, op, source.inputs)
+        graph = absorb(graph, name, op, source.inputs)
     return graph

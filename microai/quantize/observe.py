@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What values a network's tensors take on real samples."""
 
+import math
 from collections.abc import Mapping
 
+from microai.errors import UnsupportedError
 from microai.graph import Graph
 from microai.interpret import interpret
 from microai.types import Array
@@ -20,6 +22,9 @@ def observe(graph: Graph, samples: Mapping[str, Array]) -> dict[str, Range]:
         for name, array in interpret(graph, batch).items():
             if name not in graph.weights:
                 ranges[name] = _widen(ranges.get(name), array)
+    for name, limits in ranges.items():
+        if not all(map(math.isfinite, limits)):
+            raise UnsupportedError(f"{name} reaches {limits} on the calibration data: it diverges")
     return ranges
 
 
