@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make demo` and `make test` do all their set-up themselves, in .venv beside this file.
-.PHONY: help demo test check golden qemu10 setup
+.PHONY: help demo test check golden qemu10
 BIN = .venv/bin
 
 help: ## this list

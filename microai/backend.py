@@ -51,11 +51,6 @@ class Kernel:
     pack: Callable[[Site], Mapping[int, Array]] = as_stored
     scratch: Callable[[Site], int] = no_scratch
 
-    @property
-    def variant(self) -> str:
-        """What sets it apart from the backend's plain template for the same types."""
-        return self.template.partition("__")[2]
-
 
 @dataclass(frozen=True)
 class Backend:

@@ -2,10 +2,11 @@
 """The command line. Results on stdout, progress on stderr; errors are one line and an exit code."""
 
 import json
+import signal
 import sys
 import tempfile
 import traceback
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,20 +16,35 @@ from rich.console import Console
 from rich.markup import escape
 
 from microai import __version__, pipeline
-from microai.arrays import write_file, write_npz
 from microai.backends import BACKENDS, kernels
 from microai.board import Board, board_names, emulated, load_board
 from microai.device.build import find_tool
 from microai.device.serial import attached
 from microai.doctor import examine, print_tools
 from microai.errors import DeviceError, MicroaiError, MismatchError, UsageError
-from microai.fit import check_fit
+from microai.files import check_writable, write_file, write_npz
 from microai.names import check_prefix
+from microai.options import (
+    BoardName,
+    Calibration,
+    Data,
+    Emulate,
+    Json,
+    MaybeModel,
+    Model,
+    Name,
+    Normalize,
+    Out,
+    Qemu,
+    Scheme,
+    Seed,
+    Shape,
+)
 from microai.pipeline import Deployment, Job
 from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled
 from microai.report import print_report
-from microai.source import Question, Source, open_raw, open_source, with_samples
+from microai.source import Question, open_raw, open_source, with_samples
 from microai.support import support_matrix
 from microai.tables import boards_table, layers_table, support_table
 
@@ -39,33 +55,10 @@ app = typer.Typer(
 stdout = Console()
 stderr = Console(stderr=True)
 
-Model = Annotated[str, typer.Argument(help="file.py:factory, file.pt2 or file.mai")]
-MaybeModel = Annotated[
-    str | None,
-    typer.Argument(help="file.py:factory, file.pt2 or file.mai; none is the digits example"),
-]
-BoardName = Annotated[str, typer.Option("--board", help="A board's name, or a board file.")]
-Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board needed.")]
-Qemu = Annotated[str, typer.Option("--qemu", envvar="MICROAI_QEMU", help="The emulator's program.")]
-Scheme = Annotated[
-    str | None, typer.Option("--scheme", help=f"{', '.join(SCHEMES)}; default int8.")
-]
-Name = Annotated[str | None, typer.Option("--name", help="Prefix of everything in the C files.")]
-Shape = Annotated[
-    str | None, typer.Option("--input-shape", help="As in 1,1,8,8; for a factory without inputs.")
-]
-Data = Annotated[Path | None, typer.Option("--data", help=".npz with X, and labels y.")]
-Calibration = Annotated[
-    Path | None, typer.Option("--calibration", help=".npz with X to measure ranges on.")
-]
-Normalize = Annotated[str, typer.Option("--normalize", help="zscore or none.")]
-Seed = Annotated[int, typer.Option("--seed", help="For training and random samples.")]
-Json = Annotated[bool, typer.Option("--json", help="One object on stdout, nothing else.")]
-Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")]
-
 
 def main() -> None:
     """Run a command; every error becomes one line on stderr and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that emulators end with us
     try:
         app()
     except MicroaiError as error:
@@ -104,8 +97,9 @@ def deploy(
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = _target(board, qemu, emulate=emulate)
     question = _question(model, input_shape, data, calibration, normalize, seed)
+    _check_names(scheme, name, out / "firmware.elf")
     source = with_samples(open_source(question, _tell), seed, _tell)
-    compiled = _compile(source, scheme, name or ("model" if model else "digits"))
+    compiled = pipeline.compile_source(source, scheme, name or ("model" if model else "digits"))
     done = pipeline.deploy(source, compiled, Job(target, qemu, out), _tell)
     _show(done, as_json=as_json)
 
@@ -129,8 +123,9 @@ def run(
     """Run raw inputs on the target and keep its raw outputs."""
     target = _target(board, qemu, emulate=emulate)
     question = _question(model, input_shape, None, calibration, normalize, 0)
+    _check_names(scheme, name, output, layers)
     source = open_raw(question, input_file, _tell)
-    compiled = _compile(source, scheme, name or "model")
+    compiled = pipeline.compile_source(source, scheme, name or "model")
     job = Job(target, qemu, stepped=sys.maxsize if layers else 1)
     done = pipeline.deploy(source, compiled, job, _tell)
     _save_tensors(done, output, layers)
@@ -149,7 +144,8 @@ def generate(
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
     question = _question(model, input_shape, None, calibration, normalize, 0)
-    compiled = _compile(open_source(question, _tell), scheme, name or "model")
+    _check_names(scheme, name, out / "model.c")
+    compiled = pipeline.compile_source(open_source(question, _tell), scheme, name or "model")
     pipeline.generate(compiled, out)
     stdout.print(f"{out}: {', '.join(compiled.sources)}, {compiled.name}.mai", soft_wrap=True)
 
@@ -166,13 +162,14 @@ def check(
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
     question = _question(model, input_shape, None, calibration, "none", 0)
-    source = with_samples(open_source(question, _tell), 0, _tell)
+    _check_names(scheme, name)
+    target = emulated(load_board(board)) if board else None
+    source = open_source(question, _tell)
     if source.calibration is None:
-        source = replace(source, calibration=source.samples)
-    compiled = _compile(source, scheme, name or "model")
-    if board:
-        check_fit(compiled, load_board(board))
-    _show_check(compiled, board, as_json=as_json)
+        _tell("no --calibration: nominal ranges, accumulators not proved")
+    compiled = pipeline.check_source(source, scheme, name or "model")
+    fit = pipeline.fits(compiled, target) if target else None
+    _show_check(compiled, board, fit, as_json=as_json)
 
 
 @app.command()
@@ -180,7 +177,7 @@ def boards(as_json: Json = False) -> None:
     """The boards, with their memory and clocks."""
     found = [load_board(name) for name in board_names()]
     if as_json:
-        stdout.print_json(json.dumps([board.model_dump() for board in found]))
+        stdout.print_json(json.dumps({"boards": [board.model_dump() for board in found]}))
         return
     stdout.print(boards_table(found))
 
@@ -200,7 +197,7 @@ def doctor(qemu: Qemu = "qemu-system-arm", as_json: Json = False) -> None:
     """Try every tool, and say how to install what is missing."""
     tools = examine(qemu)
     if as_json:
-        stdout.print_json(json.dumps([asdict(tool) for tool in tools]))
+        stdout.print_json(json.dumps({"tools": [asdict(tool) for tool in tools]}))
     else:
         print_tools(tools, stdout)
     if not all(tool.ok for tool in tools):
@@ -252,10 +249,15 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     return tuple(map(int, sizes))
 
 
-def _compile(source: Source, scheme: str | None, name: str) -> Compiled:
+def _check_names(scheme: str | None, name: str | None, *files: Path | None) -> None:
+    """What can be wrong with options is said before anything takes time."""
     if scheme is not None and scheme not in SCHEMES:
         raise UsageError(f"--scheme is {scheme!r}, expected one of {', '.join(SCHEMES)}")
-    return pipeline.compile_source(source, scheme, check_prefix(name))
+    if name is not None:
+        check_prefix(name)
+    for path in files:
+        if path:
+            check_writable(path)
 
 
 def _show(done: Deployment, *, as_json: bool) -> None:
@@ -279,8 +281,10 @@ def _save_tensors(done: Deployment, output: Path, layers: Path | None) -> None:
         write_npz(layers, done.measured.layers)
 
 
-def _show_check(compiled: Compiled, board: str | None, *, as_json: bool) -> None:
-    facts = pipeline.check_facts(compiled, board)
+def _show_check(
+    compiled: Compiled, board: str | None, fit: bool | None, *, as_json: bool
+) -> None:  # fmt: skip
+    facts = pipeline.check_facts(compiled, board, fit)
     if as_json:
         print(json.dumps(facts))  # noqa: T201  rich would wrap it
         return

@@ -8,16 +8,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from microai.errors import DeviceError
 from microai.graph import Graph, Node
-from microai.types import Array, Floats, Ints, QTensor, TensorType
-
-Values = dict[str, Array]
-"""Every tensor by name, in its stored dtype, batch first."""
+from microai.types import Array, Arrays, Floats, Ints, QTensor, TensorType
 
 
-def interpret(graph: Graph, inputs: Mapping[str, Array]) -> Values:
-    """All tensors of a run; `inputs` has an array (N, ...) for each Input node."""
-    values: Values = {**inputs, **graph.weights}
+def interpret(graph: Graph, inputs: Mapping[str, Array]) -> Arrays:
+    """All tensors of a run, batch first; `inputs` has an array (N, ...) for each Input node."""
+    values: Arrays = {**inputs, **graph.weights}
     for node in graph.steps:
         result = _run(node, graph.types(node), [values[name] for name in node.inputs])
         values[node.name] = result.astype(node.type.dtype)
@@ -36,8 +34,12 @@ def _operand(array: Array, kind: TensorType) -> QTensor | Array:
 
 
 def _run_float(node: Node, arrays: list[Array]) -> Floats:
-    import torch
-
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise DeviceError(
+            f"{node.name} is float32, whose rules need PyTorch: pip install 'microai[torch]'"
+        ) from None
     with torch.no_grad():
         result: Floats = node.op.run_float(*map(torch.from_numpy, arrays)).numpy()
     return result

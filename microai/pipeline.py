@@ -5,12 +5,12 @@ The pure part, Graph to Sources: FLOAT_PASSES, quantize, INT_PASSES, select, pla
 The part that touches the world, Sources to Report: build, measure, compare.
 """
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from microai.arrays import Arrays, normalized, raw, stored, write_files
 from microai.backend import Kernel, by_preference, select
 from microai.backends import kernels as all_kernels
 from microai.board import Board
@@ -19,17 +19,21 @@ from microai.device import qemu
 from microai.device.build import Firmware, RegionOverflowError, build
 from microai.device.measure import Measured, measure
 from microai.errors import Tell, UsageError
+from microai.files import write_files
 from microai.fit import check_fit, too_large
 from microai.graph import Graph, apply
 from microai.interpret import interpret
 from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
+from microai.quantize.observe import observe
+from microai.quantize.ptq import quantize
 from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled, macs, render, render_harness
 from microai.report import Layer, Metric, ModelFacts, Report
+from microai.samples import normalized, raw, stored
 from microai.save import to_bytes
 from microai.source import Source, calibration_reals
-from microai.types import Array
+from microai.types import Array, Arrays
 from microai.verdict import accuracy, mismatches
 
 
@@ -62,17 +66,19 @@ def quantize_graph(graph: Graph, scheme: str, samples: Mapping[str, Array] | Non
         raise UsageError(
             f"--scheme {scheme} needs real samples: pass --calibration x.npz (array X)"
         )
-    from microai.quantize.ptq import quantize
-
-    return quantize(graph, SCHEMES[scheme], samples)
+    return quantize(graph, SCHEMES[scheme], observe(graph, samples))
 
 
 def compile_graph(
     graph: Graph, name: str = "model", kernels: Sequence[Kernel] | None = None
 ) -> Compiled:
     """A graph in its final storage as C. Pure: equal graphs give equal bytes."""
-    graph = apply(graph, INT_PASSES)
     prove_accumulators(graph)
+    return _compile_unproved(graph, name, kernels)
+
+
+def _compile_unproved(graph: Graph, name: str, kernels: Sequence[Kernel] | None) -> Compiled:
+    graph = apply(graph, INT_PASSES)
     kernels = all_kernels() if kernels is None else kernels
     choices = select(graph, kernels, by_preference(kernels))
     placed = plan(graph, {node: choice.scratch_bytes for node, choice in choices.items()})
@@ -87,6 +93,29 @@ def compile_source(source: Source, scheme: str | None, name: str) -> Compiled:
     if scheme not in (None, "int8"):
         raise UsageError(f"the model is quantized already; --scheme {scheme} needs a float one")
     return compile_graph(source.graph, name)
+
+
+def check_source(source: Source, scheme: str | None, name: str) -> Compiled:
+    """As `compile_source`; without calibration data, with nominal ranges and nothing proved.
+
+    Shapes, kernels and sizes do not depend on ranges.
+    """
+    scheme = scheme or "int8"
+    if source.quantized or source.calibration or SCHEMES[scheme].activations is None:
+        return compile_source(source, scheme, name)
+    graph = apply(source.graph, FLOAT_PASSES)
+    ranges = {node.name: (-1.0, 1.0) for node in graph.nodes if node.name not in graph.weights}
+    return _compile_unproved(quantize(graph, SCHEMES[scheme], ranges), name, None)
+
+
+def fits(compiled: Compiled, board: Board) -> bool | None:
+    """True once the image links; DoesNotFitError where it is too large, None without compiler."""
+    check_fit(compiled, board)
+    if not shutil.which("arm-none-eabi-gcc"):
+        return None
+    with tempfile.TemporaryDirectory(prefix="microai-") as work:
+        _build(compiled, board, Path(work))
+    return True
 
 
 def generate(compiled: Compiled, out: Path) -> None:
@@ -199,8 +228,10 @@ def kernel_name(compiled: Compiled, node: str) -> str:
     return f"{kernel.backend}/{kernel.template}"
 
 
-def check_facts(compiled: Compiled, board: str | None) -> dict[str, str | int | None]:
-    """What `check` says besides its table; `board` is one it was found to fit."""
+def check_facts(
+    compiled: Compiled, board: str | None, fit: bool | None
+) -> dict[str, str | int | bool | None]:
+    """What `check` says besides its table; `fit` is None where it was not tried."""
     facts = model_facts(compiled)
     return {
         "schema": "microai.check/1",
@@ -210,5 +241,6 @@ def check_facts(compiled: Compiled, board: str | None) -> dict[str, str | int | 
         "weights_bytes": compiled.weights_bytes,
         "arena_bytes": compiled.plan.arena_bytes,
         "arena_lower_bound_bytes": compiled.plan.lower_bound_bytes,
-        "fits": board,
+        "board": board,
+        "fits": fit,
     }

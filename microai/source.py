@@ -6,18 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from microai.arrays import (
-    Arrays,
-    labels_of,
-    load_arrays,
-    normalized,
-    samples_of,
-    with_statistics,
-)
 from microai.errors import DeviceError, Tell, UsageError
+from microai.files import load_arrays
 from microai.frontends import load_model
 from microai.graph import Graph
-from microai.types import Array
+from microai.samples import labels_of, normalized, samples_of, with_statistics
+from microai.types import Array, Arrays
 
 RANDOM_SAMPLES = 8
 
@@ -58,8 +52,10 @@ def open_source(question: Question, tell: Tell) -> Source:
     if question.model is None:
         return _digits(question, tell)
     source = _with_data(load_model(question.model, question.input_shape), question, tell)
-    if question.normalize == "none" or source.quantized:
+    if question.normalize == "none":
         return source
+    if source.quantized:
+        raise UsageError("the model is quantized already, with a normalization of its own")
     if source.calibration is None:
         raise UsageError("--normalize zscore needs --calibration or --data to measure on")
     return replace(source, graph=with_statistics(source.graph, source.calibration))

@@ -15,6 +15,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
 Array = npt.NDArray[Any]
 """A tensor in its stored dtype."""
+Arrays = dict[str, Array]
+"""Tensors by name."""
 
 INT_BYTES = {"int8": 1, "int16": 2, "int32": 4}
 

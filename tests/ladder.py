@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from microai.arrays import stored
 from microai.backends import BACKENDS, kernels
 from microai.board import emulated, load_board
 from microai.device import host, qemu, session
@@ -27,6 +26,7 @@ from microai.quantize import ptq
 from microai.quantize.observe import observe
 from microai.quantize.scheme import SCHEMES as SCHEMES_BY_NAME
 from microai.render import Compiled, render_harness
+from microai.samples import stored
 from microai.types import Array, Quant, TensorType
 from tests.cases import Case
 

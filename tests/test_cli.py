@@ -64,8 +64,8 @@ def test_boards_and_ops_as_tables_and_json() -> None:
     """Made from the files, never written by hand."""
     assert "STM32L452RE" in Result("boards").stdout
     found = json.loads(Result("boards", "--json").stdout)
-    assert {b["name"] for b in found} >= {"stm32l4", "apollo3", "l4r5"}
-    apollo = next(b for b in found if b["name"] == "apollo3")
+    assert {b["name"] for b in found["boards"]} >= {"stm32l4", "apollo3", "l4r5"}
+    apollo = next(b for b in found["boards"] if b["name"] == "apollo3")
     assert all(clock["wait_states"] is None for clock in apollo["clocks"])
     matrix = json.loads(Result("ops", "--json").stdout)
     assert matrix["Conv2d"] == {"portable": ["f32", "s8"]}
@@ -75,7 +75,7 @@ def test_boards_and_ops_as_tables_and_json() -> None:
 
 def test_doctor_tries_the_tools() -> None:
     """And fails when one is missing."""
-    tools = {t["name"]: t for t in json.loads(Result("doctor", "--json").stdout)}
+    tools = {t["name"]: t for t in json.loads(Result("doctor", "--json").stdout)["tools"]}
     assert tools["arm-none-eabi-gcc"]["ok"]
     result = Result("doctor", "--qemu", "no-such-qemu")
     assert result.code == 5

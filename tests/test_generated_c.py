@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microai.arrays import stored, with_statistics
 from microai.device import session
 from microai.device.build import ARM, STRICT, find_tool, write_sources
 from microai.graph import replace_node
@@ -16,6 +15,7 @@ from microai.interpret import interpret
 from microai.paths import data_dir
 from microai.pipeline import compile_graph
 from microai.render import Compiled, literal, render_harness
+from microai.samples import stored, with_statistics
 from tests.cases import CASES
 from tests.graphs import GRAPHS, quantized, samples
 from tests.ladder import SCHEMES, Trial, applies, on_host, trial

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from microai.arrays import stored
 from microai.errors import UsageError
 from microai.interpret import interpret
 from microai.names import check_prefix, comment, identifiers
 from microai.pipeline import compile_graph
+from microai.samples import stored
 from tests.graphs import quantized, renamed, samples
 from tests.ladder import Trial, on_host
 

@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 
-from microai.arrays import stored
 from microai.graph import Pass, apply
 from microai.interpret import interpret
 from microai.passes import FLOAT_PASSES, INT_PASSES
+from microai.samples import stored
 from tests.graphs import GRAPHS, quantized, samples
 
 PASSES = [

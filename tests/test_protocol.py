@@ -11,13 +11,13 @@ from cobs import cobs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microai.arrays import stored
 from microai.device import host, session
 from microai.device.build import build_host
 from microai.device.protocol import Link, decode
 from microai.errors import DeviceError
 from microai.pipeline import compile_graph
 from microai.render import render_harness
+from microai.samples import stored
 from tests.graphs import quantized, samples
 
 

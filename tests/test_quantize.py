@@ -4,7 +4,6 @@
 import numpy as np
 import pytest
 
-from microai.arrays import stored
 from microai.errors import UnsupportedError
 from microai.fixedpoint import dequantize
 from microai.graph import Graph
@@ -12,6 +11,7 @@ from microai.interpret import interpret
 from microai.ops import Dense, Relu
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.ptq import affine, symmetric
+from microai.samples import stored
 from microai.types import QTensor
 from tests.graphs import GRAPHS, Sketch, quantized, samples
 

@@ -78,7 +78,7 @@ def test_the_core_alone(dist: Path, tmp_path: Path) -> None:
         assert run(microai, *command, cwd=tmp_path)
     doctor = subprocess.run([microai, "doctor", "--json"], capture_output=True, text=True,
                             check=False)  # fmt: skip
-    tools = {tool["name"]: tool for tool in json.loads(doctor.stdout)}
+    tools = {tool["name"]: tool for tool in json.loads(doctor.stdout)["tools"]}
     assert tools["arm-none-eabi-gcc"]["ok"]
     assert "pip install 'microai[torch]'" in tools["torch"]["remark"]
     report = json.loads(run(microai, "deploy", "net.mai", "--emulate", "--json", cwd=tmp_path))

@@ -14,9 +14,8 @@ from microai.device.protocol import Link
 from microai.device.qemu import instructions
 from microai.errors import Tell
 from microai.render import Compiled
-from microai.types import Array
+from microai.types import Array, Arrays
 
-Arrays = dict[str, Array]
 T = TypeVar("T")
 
 PROGRESS_S = 3.0

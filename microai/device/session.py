@@ -10,16 +10,14 @@ from microai.device.protocol import Link
 from microai.graph import Node
 from microai.render import Compiled
 from microai.save import model_id
-from microai.types import Array
-
-Values = Mapping[str, Array]
+from microai.types import Array, Arrays
 
 
 @dataclass(frozen=True)
 class Steps:
     """One sample run step by step: every activation, and the ticks of each step."""
 
-    values: dict[str, Array]
+    values: Arrays
     ticks: tuple[int, ...]
 
 
@@ -29,13 +27,13 @@ def select(link: Link, compiled: Compiled, index: int = 0) -> None:
     link.select(index, model_id(compiled.graph))
 
 
-def samples(inputs: Values) -> Iterator[dict[str, Array]]:
+def samples(inputs: Mapping[str, Array]) -> Iterator[Arrays]:
     """Inputs (N, ...) one by one, each still with its batch axis."""
     for i in range(len(next(iter(inputs.values())))):
         yield {name: array[i : i + 1] for name, array in inputs.items()}
 
 
-def infer(link: Link, compiled: Compiled, sample: Values) -> tuple[dict[str, Array], int]:
+def infer(link: Link, compiled: Compiled, sample: Mapping[str, Array]) -> tuple[Arrays, int]:
     """The outputs of one sample, and the ticks of the inference."""
     _feed(link, compiled, sample)
     ticks = link.run()
@@ -43,10 +41,10 @@ def infer(link: Link, compiled: Compiled, sample: Values) -> tuple[dict[str, Arr
     return {node.name: _fetch(link, compiled, node) for node in nodes}, ticks
 
 
-def infer_steps(link: Link, compiled: Compiled, sample: Values) -> Steps:
+def infer_steps(link: Link, compiled: Compiled, sample: Mapping[str, Array]) -> Steps:
     """All activations of one sample, each read before a later step may overwrite it."""
     _feed(link, compiled, sample)
-    values: dict[str, Array] = {}
+    values: Arrays = {}
     ticks = []
     for index, node in enumerate(compiled.graph.steps):
         ticks.append(link.step(index))
@@ -54,7 +52,7 @@ def infer_steps(link: Link, compiled: Compiled, sample: Values) -> Steps:
     return Steps(values, tuple(ticks))
 
 
-def _feed(link: Link, compiled: Compiled, sample: Values) -> None:
+def _feed(link: Link, compiled: Compiled, sample: Mapping[str, Array]) -> None:
     for node in compiled.graph.inputs:
         array = np.ascontiguousarray(sample[node.name], dtype=node.type.dtype)
         link.write(compiled.plan.offsets[node.name], array.tobytes())

@@ -34,4 +34,4 @@ class Quantize(Op):
     def c_params(self, x: TensorType, out: TensorType) -> CParams:
         q = out.stored
         inverse = float(np.float32(1 / q.scale[0]))
-        return {"size": x.size, "inverse": inverse, "zero": q.zero, "low": q.low, "high": q.high}
+        return {"size": x.size, "inverse": inverse, "zero": q.zero}

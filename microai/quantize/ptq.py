@@ -9,7 +9,7 @@ import numpy as np
 from microai.errors import UnsupportedError
 from microai.fixedpoint import quantize as to_ints
 from microai.graph import Graph, Node, add_const, replace_node
-from microai.quantize.observe import Range, observe
+from microai.quantize.observe import Range
 from microai.quantize.scheme import Scheme
 from microai.types import Array, Floats, Quant, TensorType
 
@@ -18,12 +18,10 @@ Quants = dict[str, Quant]
 BIAS_LIMIT = 1 << 30  # leaves the other half of int32 to the weighted sum
 
 
-def quantize(graph: Graph, scheme: Scheme, samples: Mapping[str, Array]) -> Graph:
-    """The graph in integers, calibrated on `samples` ((N, ...) for each input)."""
-    if scheme.activations is None:
-        return graph
+def quantize(graph: Graph, scheme: Scheme, ranges: Mapping[str, Range]) -> Graph:
+    """The graph in integers; `ranges` says what every input and activation reaches."""
     graph = untie_biases(graph)
-    quants = settle(graph, propose(graph, scheme, observe(graph, samples)))
+    quants = settle(graph, propose(graph, scheme, ranges))
     return store(graph, settle(graph, fit_biases(graph, quants)))
 
 

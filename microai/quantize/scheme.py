@@ -10,10 +10,9 @@ class Scheme:
 
     activations: str | None
     weights: str | None
-    meaning: str
 
 
 SCHEMES: dict[str, Scheme] = {
-    "f32": Scheme(None, None, "float32 throughout"),
-    "int8": Scheme("int8", "int8", "affine int8, weights with a scale for each output channel"),
+    "f32": Scheme(None, None),
+    "int8": Scheme("int8", "int8"),
 }

@@ -27,6 +27,7 @@ extern "C" {
 #define SCALED_DENSE_INPUT_OFFSET 0
 #define SCALED_DENSE_INPUT_SCALE 0.0241222028f
 #define SCALED_DENSE_INPUT_ZERO (-19)
+#define SCALED_DENSE_INPUT_INVERSE 41.4555855f /* of the scale */
 
 /* output relu: int8 1x4, real = scale _ (q - zero) */
 #define SCALED_DENSE_OUTPUT_SIZE 4
@@ -34,6 +35,7 @@ extern "C" {
 #define SCALED_DENSE_OUTPUT_OFFSET 8
 #define SCALED_DENSE_OUTPUT_SCALE 0.011352188f
 #define SCALED_DENSE_OUTPUT_ZERO (-12)
+#define SCALED_DENSE_OUTPUT_INVERSE 88.0887451f /* of the scale */
 
 typedef enum {
     SCALED_DENSE_OK = 0,
@@ -62,10 +64,32 @@ static inline int8_t *scaled_dense_input(const scaled_dense_context *context)
     return (int8_t *)(void *)(context->arena + SCALED_DENSE_INPUT_OFFSET);
 }
 
+/* A real number as input stores it: rounded half up and saturated. */
+static inline int8_t scaled_dense_input_quantize(float real)
+{
+    const float scaled = real * SCALED_DENSE_INPUT_INVERSE;
+    if (!(scaled > (float)(-128 - SCALED_DENSE_INPUT_ZERO))) {
+        return -128; /* also NaN */
+    }
+    if (scaled >= (float)(127 - SCALED_DENSE_INPUT_ZERO)) {
+        return 127;
+    }
+    int32_t whole = (int32_t)scaled;
+    whole -= (float)whole > scaled;
+    whole += scaled - (float)whole >= 0.5f;
+    return (int8_t)(whole + SCALED_DENSE_INPUT_ZERO);
+}
+
 /* output relu: int8 1x4, real = scale _ (q - zero) */
 static inline int8_t *scaled_dense_output(const scaled_dense_context *context)
 {
     return (int8_t *)(void *)(context->arena + SCALED_DENSE_OUTPUT_OFFSET);
+}
+
+/* What output stores as a real number. */
+static inline float scaled_dense_output_real(int8_t q)
+{
+    return (float)(q - SCALED_DENSE_OUTPUT_ZERO) * SCALED_DENSE_OUTPUT_SCALE;
 }
 
 #ifdef __cplusplus

@@ -27,6 +27,7 @@ extern "C" {
 #define SHARED_INPUT_OFFSET 0
 #define SHARED_INPUT_SCALE 0.0241222028f
 #define SHARED_INPUT_ZERO (-19)
+#define SHARED_INPUT_INVERSE 41.4555855f /* of the scale */
 
 /* output sum: int8 1x6, real = scale _ (q - zero) */
 #define SHARED_OUTPUT0_SIZE 6
@@ -34,6 +35,7 @@ extern "C" {
 #define SHARED_OUTPUT0_OFFSET 8
 #define SHARED_OUTPUT0_SCALE 0.0258041434f
 #define SHARED_OUTPUT0_ZERO (-13)
+#define SHARED_OUTPUT0_INVERSE 38.7534676f /* of the scale */
 
 /* output out: int8 1x6, real = scale _ (q - zero) */
 #define SHARED_OUTPUT1_SIZE 6
@@ -41,6 +43,7 @@ extern "C" {
 #define SHARED_OUTPUT1_OFFSET 16
 #define SHARED_OUTPUT1_SCALE 0.0160679407f
 #define SHARED_OUTPUT1_ZERO (2)
+#define SHARED_OUTPUT1_INVERSE 62.2357292f /* of the scale */
 
 typedef enum {
     SHARED_OK = 0,
@@ -69,16 +72,44 @@ static inline int8_t *shared_input(const shared_context *context)
     return (int8_t *)(void *)(context->arena + SHARED_INPUT_OFFSET);
 }
 
+/* A real number as input stores it: rounded half up and saturated. */
+static inline int8_t shared_input_quantize(float real)
+{
+    const float scaled = real * SHARED_INPUT_INVERSE;
+    if (!(scaled > (float)(-128 - SHARED_INPUT_ZERO))) {
+        return -128; /* also NaN */
+    }
+    if (scaled >= (float)(127 - SHARED_INPUT_ZERO)) {
+        return 127;
+    }
+    int32_t whole = (int32_t)scaled;
+    whole -= (float)whole > scaled;
+    whole += scaled - (float)whole >= 0.5f;
+    return (int8_t)(whole + SHARED_INPUT_ZERO);
+}
+
 /* output sum: int8 1x6, real = scale _ (q - zero) */
 static inline int8_t *shared_output0(const shared_context *context)
 {
     return (int8_t *)(void *)(context->arena + SHARED_OUTPUT0_OFFSET);
 }
 
+/* What output0 stores as a real number. */
+static inline float shared_output0_real(int8_t q)
+{
+    return (float)(q - SHARED_OUTPUT0_ZERO) * SHARED_OUTPUT0_SCALE;
+}
+
 /* output out: int8 1x6, real = scale _ (q - zero) */
 static inline int8_t *shared_output1(const shared_context *context)
 {
     return (int8_t *)(void *)(context->arena + SHARED_OUTPUT1_OFFSET);
+}
+
+/* What output1 stores as a real number. */
+static inline float shared_output1_real(int8_t q)
+{
+    return (float)(q - SHARED_OUTPUT1_ZERO) * SHARED_OUTPUT1_SCALE;
 }
 
 #ifdef __cplusplus

@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays from files and to files, and samples as a graph takes them.
+"""Samples as a graph takes them: arranged, normalized, stored.
 
-Samples may come in the model's own layout or as deployed (channels last); where both have the same
+They may come in the model's own layout or as deployed (channels last); where both have the same
 shape it is the model's own.
 """
 
-import os
-import tempfile
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 
@@ -20,33 +15,7 @@ from microai.errors import UsageError
 from microai.fixedpoint import quantize
 from microai.graph import Graph, Node, replace_node
 from microai.op import Input
-from microai.types import Array
-
-Arrays = dict[str, Array]
-
-
-def load_arrays(path: Path) -> Arrays:
-    """All arrays of an .npz, or the one of an .npy as X; no pickles, no NaN."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = {"X": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(
-            f"{path}: not readable without pickles as .npy or .npz: {reason}"
-        ) from None
-    for name, array in arrays.items():
-        _check_numbers(path, name, array)
-    return arrays
-
-
-def _check_numbers(path: Path, name: str, array: Array) -> None:
-    if array.dtype.kind not in "fiub":
-        return  # class names and the like; whoever needs numbers from it says so
-    if bad := array.size - int(np.isfinite(array).sum()):
-        raise UsageError(f"{path}: {name} has {bad} NaN or infinite values; clean the data first")
+from microai.types import Array, Arrays
 
 
 def samples_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Arrays:
@@ -119,7 +88,11 @@ def normalized(graph: Graph, samples: Mapping[str, Array]) -> Arrays:
 def _normalize(node: Node, array: Array) -> Array:
     assert isinstance(node.op, Input)
     mean, std = (np.asarray(v, np.float32) for v in (node.op.mean, node.op.std))
-    return ((array.astype(np.float32) - mean) / std).astype(np.float32)
+    with np.errstate(over="ignore"):
+        reals = ((array.astype(np.float32) - mean) / std).astype(np.float32)
+    if not np.isfinite(reals).all():
+        raise UsageError(f"input {node.name}: samples leave float32's range; scale them down")
+    return reals
 
 
 def stored(graph: Graph, reals: Mapping[str, Array]) -> Arrays:
@@ -144,43 +117,3 @@ def raw(graph: Graph, samples: Mapping[str, Array]) -> Arrays:
         if quant and not (quant.low <= array.min() and array.max() <= quant.high):
             raise UsageError(f"input {node.name} leaves {quant.low}..{quant.high}")
     return {n.name: samples[n.name].astype(n.type.dtype) for n in graph.inputs}
-
-
-def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file whole or not at all; UsageError where that is not allowed."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot write: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot write: {error.strerror}") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def write_files(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write several files into a folder, each whole or not at all."""
-    for name, content in files.items():
-        write_file(folder / name, partial(_put, content))
-
-
-def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
-    """An .npz whose names may be any text (np.savez takes them as keyword arguments)."""
-
-    def write(file: IO[bytes]) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w") as entry:
-                    np.lib.format.write_array(entry, np.ascontiguousarray(array))
-
-    write_file(path, write)
-
-
-def _put(content: bytes, file: IO[bytes]) -> None:
-    file.write(content)
