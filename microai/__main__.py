@@ -1,6 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m microai`."""
+"""`microai` and `python -m microai`."""
 
-from microai.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; Ctrl-C is quiet from the first import on."""
+    try:
+        from microai.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

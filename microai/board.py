@@ -98,6 +98,8 @@ def board_names() -> tuple[str, ...]:
 def load_board(name: str) -> Board:
     """A shipped board by name, or any file that ends in .toml."""
     path = Path(name) if name.endswith(".toml") else data_dir("boards") / f"{name}.toml"
+    if name.endswith(".toml") and not path.is_file():
+        raise UsageError(f"{name}: no such file")
     if not path.is_file():
         raise UsageError(f"unknown board {name!r}; boards: {', '.join(board_names())}")
     try:

@@ -44,15 +44,16 @@ from microai.pipeline import Deployment, Job
 from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled
 from microai.report import print_report
-from microai.source import Question, open_raw, open_source, with_samples
+from microai.source import Question, open_raw, open_source, own_name, with_samples
 from microai.support import support_matrix
 from microai.tables import boards_table, layers_table, support_table
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Neural networks as exact integer C on Cortex-M4F microcontrollers.",
 )  # fmt: skip
-stdout = Console()
+stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
 stderr = Console(stderr=True)
 
 
@@ -99,7 +100,7 @@ def deploy(
     question = _question(model, input_shape, data, calibration, normalize, seed)
     _check_names(scheme, name, out / "firmware.elf")
     source = with_samples(open_source(question, _tell), seed, _tell)
-    compiled = pipeline.compile_source(source, scheme, name or ("model" if model else "digits"))
+    compiled = pipeline.compile_source(source, scheme, name or own_name(model), _tell)
     done = pipeline.deploy(source, compiled, Job(target, qemu, out), _tell)
     _show(done, as_json=as_json)
 
@@ -125,7 +126,9 @@ def run(
     question = _question(model, input_shape, None, calibration, normalize, 0)
     _check_names(scheme, name, output, layers)
     source = open_raw(question, input_file, _tell)
-    compiled = pipeline.compile_source(source, scheme, name or "model")
+    compiled = pipeline.compile_source(source, scheme, name or own_name(model), _tell)
+    if len(compiled.graph.outputs) > 1 and output.suffix != ".npz":
+        raise UsageError(f"the network has {len(compiled.graph.outputs)} outputs; --output x.npz")
     job = Job(target, qemu, stepped=sys.maxsize if layers else 1)
     done = pipeline.deploy(source, compiled, job, _tell)
     _save_tensors(done, output, layers)
@@ -145,7 +148,9 @@ def generate(
     """Write the network as C, and as a .mai file for later."""
     question = _question(model, input_shape, None, calibration, normalize, 0)
     _check_names(scheme, name, out / "model.c")
-    compiled = pipeline.compile_source(open_source(question, _tell), scheme, name or "model")
+    compiled = pipeline.compile_source(
+        open_source(question, _tell), scheme, name or own_name(model), _tell
+    )
     pipeline.generate(compiled, out)
     stdout.print(f"{out}: {', '.join(compiled.sources)}, {compiled.name}.mai", soft_wrap=True)
 
@@ -165,9 +170,7 @@ def check(
     _check_names(scheme, name)
     target = emulated(load_board(board)) if board else None
     source = open_source(question, _tell)
-    if source.calibration is None:
-        _tell("no --calibration: nominal ranges, accumulators not proved")
-    compiled = pipeline.check_source(source, scheme, name or "model")
+    compiled = pipeline.check_source(source, scheme, name or own_name(model), _tell)
     fit = pipeline.fits(compiled, target) if target else None
     _show_check(compiled, board, fit, as_json=as_json)
 
@@ -200,8 +203,8 @@ def doctor(qemu: Qemu = "qemu-system-arm", as_json: Json = False) -> None:
         stdout.print_json(json.dumps({"tools": [asdict(tool) for tool in tools]}))
     else:
         print_tools(tools, stdout)
-    if not all(tool.ok for tool in tools):
-        raise DeviceError("something is missing; see the table")
+    if not all(tool.ok for tool in tools if tool.required):
+        raise DeviceError("something that every deployment needs is missing; see the table")
 
 
 @app.command()
@@ -290,4 +293,5 @@ def _show_check(
         return
     stdout.print(layers_table(compiled))
     for label, value in facts.items():
-        stdout.print(f"{label}: {value}", highlight=False, markup=False)
+        if value is not None:
+            stdout.print(f"{label}: {value}", highlight=False, markup=False)

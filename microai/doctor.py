@@ -17,14 +17,16 @@ from microai.errors import DeviceError
 
 PROBE = "#include <math.h>\n#include <stdint.h>\nint main(void) { return (int)sqrtf(4.0f); }\n"
 TIMEOUT_S = 60
+REQUIRED = ("deploy, run", "--emulate")  # of what a tool is needed for
 
 
 @dataclass(frozen=True)
 class Tool:
-    """What was found: `ok`, and a version or what to do."""
+    """What was found: `ok`, and a version or what to do; `required` by every deployment."""
 
     name: str
     needed_for: str
+    required: bool
     ok: bool
     remark: str
 
@@ -53,10 +55,11 @@ def print_tools(tools: list[Tool], console: Console) -> None:
 
 
 def _try(name: str, needed_for: str, check: Callable[[], str]) -> Tool:
+    required = needed_for in REQUIRED
     try:
-        return Tool(name, needed_for, ok=True, remark=check())
+        return Tool(name, needed_for, required, ok=True, remark=check())
     except DeviceError as error:
-        return Tool(name, needed_for, ok=False, remark=str(error))
+        return Tool(name, needed_for, required, ok=False, remark=str(error))
 
 
 def _output(*command: str) -> str:

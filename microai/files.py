@@ -4,6 +4,7 @@
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,15 +19,18 @@ from microai.types import Array, Arrays
 def load_arrays(path: Path) -> Arrays:
     """All arrays of an .npz, or the one of an .npy as X; no pickles, no NaN."""
     try:
+        with path.open("rb") as file:
+            if file.read(4) not in (b"\x93NUM", b"PK\3\4"):
+                raise UsageError(f"{path}: not an .npy or .npz file")
         loaded = np.load(path, allow_pickle=False)
         arrays = {"X": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if "Object arrays" in str(error):
+            raise UsageError(f"{path}: holds pickled objects; save plain arrays") from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(
-            f"{path}: not readable without pickles as .npy or .npz: {reason}"
-        ) from None
+        raise UsageError(f"{path}: damaged: {reason}") from None
     for name, array in arrays.items():
         _check_numbers(path, name, array)
     return arrays

@@ -4,6 +4,7 @@
 Nodes that touch integers run by their integer rule, the others by their float rule (torch).
 """
 
+import importlib.util
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,7 @@ from microai.types import Array, Arrays, Floats, Ints, QTensor, TensorType
 
 def interpret(graph: Graph, inputs: Mapping[str, Array]) -> Arrays:
     """All tensors of a run, batch first; `inputs` has an array (N, ...) for each Input node."""
+    require_rules(graph)
     values: Arrays = {**inputs, **graph.weights}
     for node in graph.steps:
         result = _run(node, graph.types(node), [values[name] for name in node.inputs])
@@ -22,8 +24,29 @@ def interpret(graph: Graph, inputs: Mapping[str, Array]) -> Arrays:
     return values
 
 
+def torch_installed() -> bool:
+    """Whether float rules can run."""
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ValueError:  # a test has put None in its place
+        return False
+
+
+def require_rules(graph: Graph) -> None:
+    """Raise DeviceError now where `interpret` would later: float rules need PyTorch."""
+    for node in graph.steps:
+        if _is_float(node, graph.types(node)) and not torch_installed():
+            raise DeviceError(
+                f"{node.name} is float32, whose rules need PyTorch: pip install 'microai[torch]'"
+            )
+
+
+def _is_float(node: Node, types: tuple[TensorType, ...]) -> bool:
+    return all(t.quant is None for t in (*types, node.type))
+
+
 def _run(node: Node, types: tuple[TensorType, ...], arrays: list[Array]) -> Ints | Floats:
-    if all(t.quant is None for t in (*types, node.type)):
+    if _is_float(node, types):
         return _run_float(node, arrays)
     operands = [_operand(a, t) for a, t in zip(arrays, types, strict=True)]
     return node.op.run_int(*operands, node.type.quant)
@@ -34,12 +57,8 @@ def _operand(array: Array, kind: TensorType) -> QTensor | Array:
 
 
 def _run_float(node: Node, arrays: list[Array]) -> Floats:
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise DeviceError(
-            f"{node.name} is float32, whose rules need PyTorch: pip install 'microai[torch]'"
-        ) from None
+    import torch
+
     with torch.no_grad():
         result: Floats = node.op.run_float(*map(torch.from_numpy, arrays)).numpy()
     return result

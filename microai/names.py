@@ -14,6 +14,14 @@ TAKEN = {  # headers of the C library and of the harness, which a model's header
 }  # fmt: skip
 
 
+def is_prefix(name: str) -> bool:
+    """Whether `check_prefix` takes it."""
+    try:
+        return bool(check_prefix(name))
+    except UsageError:
+        return False
+
+
 def check_prefix(name: str) -> str:
     """The name if it can prefix C identifiers and name a header, else UsageError."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", name, re.ASCII):
@@ -38,4 +46,4 @@ def identifiers(names: Iterable[str]) -> list[str]:
 
 def comment(text: str) -> str:
     """The text as it may stand in a C comment, on one line, with nothing that ends it."""
-    return re.sub(r"[^A-Za-z0-9_.:,()<>= -]", "_", text, flags=re.ASCII)[:160]
+    return re.sub(r"[^A-Za-z0-9_.:,()<>=* -]", "_", text, flags=re.ASCII)[:160]

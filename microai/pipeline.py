@@ -22,7 +22,7 @@ from microai.errors import Tell, UsageError
 from microai.files import write_files
 from microai.fit import check_fit, too_large
 from microai.graph import Graph, apply
-from microai.interpret import interpret
+from microai.interpret import interpret, require_rules
 from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
 from microai.quantize.observe import observe
@@ -85,24 +85,28 @@ def _compile_unproved(graph: Graph, name: str, kernels: Sequence[Kernel] | None)
     return Compiled(name, graph, choices, placed, render(graph, choices, placed, name))
 
 
-def compile_source(source: Source, scheme: str | None, name: str) -> Compiled:
+def compile_source(source: Source, scheme: str | None, name: str, tell: Tell) -> Compiled:
     """The user's model as C; a model that came in integers keeps them."""
     if not source.quantized:
-        graph = quantize_graph(source.graph, scheme or "int8", calibration_reals(source))
+        scheme = scheme or source.scheme or "int8"
+        if source.borrowed and SCHEMES[scheme].activations:
+            tell("calibrating on --data itself; pass --calibration for an honest accuracy")
+        graph = quantize_graph(source.graph, scheme, calibration_reals(source))
         return compile_graph(graph, name)
     if scheme not in (None, "int8"):
         raise UsageError(f"the model is quantized already; --scheme {scheme} needs a float one")
     return compile_graph(source.graph, name)
 
 
-def check_source(source: Source, scheme: str | None, name: str) -> Compiled:
+def check_source(source: Source, scheme: str | None, name: str, tell: Tell) -> Compiled:
     """As `compile_source`; without calibration data, with nominal ranges and nothing proved.
 
     Shapes, kernels and sizes do not depend on ranges.
     """
-    scheme = scheme or "int8"
+    scheme = scheme or source.scheme or "int8"
     if source.quantized or source.calibration or SCHEMES[scheme].activations is None:
-        return compile_source(source, scheme, name)
+        return compile_source(source, scheme, name, tell)
+    tell("no --calibration: nominal ranges, accumulators not proved")
     graph = apply(source.graph, FLOAT_PASSES)
     ranges = {node.name: (-1.0, 1.0) for node in graph.nodes if node.name not in graph.weights}
     return _compile_unproved(quantize(graph, SCHEMES[scheme], ranges), name, None)
@@ -128,6 +132,7 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
     """Build, run every sample in the emulator, compare every output; files go to `job.out`."""
     board = job.board
     check_fit(compiled, board)
+    require_rules(compiled.graph)
     with tempfile.TemporaryDirectory(prefix="microai-") as work:
         tell(f"building for {board.name}")
         firmware = _build(compiled, board, Path(work) / "model")
@@ -141,6 +146,8 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
     tell("comparing with the reference")
     reference = interpret(compiled.graph, inputs)
     wrong = mismatches(measured.outputs, reference) + mismatches(measured.layers, reference)
+    if source.labels is not None and len(source.graph.outputs) != 1:
+        tell(f"no accuracy: the network has {len(source.graph.outputs)} outputs")
     metric = _metric(source, measured)
     report = _report(compiled, board, firmware, harness, measured, wrong, metric, job.out)
     return Deployment(report, measured)

@@ -88,8 +88,10 @@ def print_report(report: Report, console: Console) -> None:
 def _layers(report: Report) -> Table:
     title = f"{report.model.name} on {report.board}, {report.scheme}"
     table = Table("layer", "op", "backend", title=escape(title), title_justify="left")
-    for column in ("MACs", "instructions", "per MAC"):
-        table.add_column(column, justify="right")
+    for column in table.columns:
+        column.overflow = "fold"
+    for name in ("MACs", "instructions", "per MAC"):
+        table.add_column(name, justify="right")
     for layer in report.layers:
         table.add_row(
             escape(layer.name), layer.op, layer.kernel.partition("/")[0], f"{layer.macs:,}",
@@ -127,8 +129,9 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("flash", flash),
         ("RAM", ram),
         ("latency", latency),
-        ("files", report.sources or "none kept"),
     ]
+    if report.sources:
+        facts.append(("files", report.sources))
     return ([("accuracy", _metric(report.metric))] if report.metric else []) + facts
 
 

@@ -23,16 +23,18 @@ def samples_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Arrays:
     names = {"X": graph.inputs[0]} if len(graph.inputs) == 1 else {n.name: n for n in graph.inputs}
     if missing := [name for name in names if name not in arrays]:
         raise UsageError(f"{path}: no array {missing[0]!r}; it has {', '.join(arrays) or 'none'}")
-    samples = {node.name: _arranged(node, arrays[name], path) for name, node in names.items()}
+    samples = {node.name: _arranged(node, name, arrays[name], path) for name, node in names.items()}
     counts = {len(array) for array in samples.values()}
-    if len(counts) > 1 or 0 in counts:
+    if 0 in counts:
+        raise UsageError(f"{path}: {next(iter(names))} is empty")
+    if len(counts) > 1:
         raise UsageError(f"{path}: inputs have {sorted(counts)} samples, expected as many of each")
     return samples
 
 
-def _arranged(node: Node, array: Array, path: Path) -> Array:
+def _arranged(node: Node, name: str, array: Array, path: Path) -> Array:
     if array.dtype.kind not in "fiub":
-        raise UsageError(f"{path}: {node.name} is {array.dtype}, expected numbers")
+        raise UsageError(f"{path}: {name} is {array.dtype}, expected numbers")
     own = own_shape(node)
     if array.shape[1:] == own[1:]:
         axes = node.op.axes if isinstance(node.op, Input) else ()
@@ -40,7 +42,7 @@ def _arranged(node: Node, array: Array, path: Path) -> Array:
     if array.shape[1:] == node.type.shape[1:]:
         return array
     expected = ", ".join(["N", *map(str, own[1:])])
-    raise UsageError(f"{path}: {node.name} has shape {array.shape}, expected ({expected})")
+    raise UsageError(f"{path}: {name} has shape {array.shape}, expected ({expected})")
 
 
 def own_shape(node: Node) -> tuple[int, ...]:
@@ -52,15 +54,20 @@ def own_shape(node: Node) -> tuple[int, ...]:
     return tuple(own)
 
 
-def labels_of(arrays: Mapping[str, Array], count: int, path: Path) -> Array | None:
-    """The array y as class numbers, if there is one."""
-    labels = arrays.get("y")
+def labels_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Array | None:
+    """Class numbers: the array y, or `labels` where an input is called y; None without."""
+    name = "labels" if any(node.name == "y" for node in graph.inputs) else "y"
+    labels = arrays.get(name)
     if labels is None:
         return None
+    count = len(arrays["X"] if len(graph.inputs) == 1 else arrays[graph.inputs[0].name])
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        raise UsageError(
-            f"{path}: y is {labels.dtype} {labels.shape}, expected ({count},) integers"
-        )
+        found = f"{labels.dtype} {labels.shape}"
+        raise UsageError(f"{path}: {name} is {found}, expected ({count},) integers")
+    classes = graph[graph.outputs[0]].type.size
+    if len(graph.outputs) == 1 and not (labels.min() >= 0 and labels.max() < classes):
+        spread = f"{labels.min()}..{labels.max()}"
+        raise UsageError(f"{path}: {name} holds {spread}, the network has classes 0..{classes - 1}")
     return labels
 
 
@@ -116,4 +123,9 @@ def raw(graph: Graph, samples: Mapping[str, Array]) -> Arrays:
             )
         if quant and not (quant.low <= array.min() and array.max() <= quant.high):
             raise UsageError(f"input {node.name} leaves {quant.low}..{quant.high}")
-    return {n.name: samples[n.name].astype(n.type.dtype) for n in graph.inputs}
+    with np.errstate(over="ignore"):
+        stored_samples = {n.name: samples[n.name].astype(n.type.dtype) for n in graph.inputs}
+    for name, array in stored_samples.items():
+        if not np.isfinite(array).all():
+            raise UsageError(f"input {name}: samples leave float32's range; scale them down")
+    return stored_samples

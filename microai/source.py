@@ -10,6 +10,7 @@ from microai.errors import DeviceError, Tell, UsageError
 from microai.files import load_arrays
 from microai.frontends import load_model
 from microai.graph import Graph
+from microai.names import is_prefix
 from microai.samples import labels_of, normalized, samples_of, with_statistics
 from microai.types import Array, Arrays
 
@@ -40,6 +41,8 @@ class Source:
     calibration: Arrays | None
     labels: Array | None = None
     raw: bool = False
+    scheme: str | None = None  # the file's own
+    borrowed: bool = False  # calibration samples are the ones to run
 
     @property
     def quantized(self) -> bool:
@@ -51,7 +54,10 @@ def open_source(question: Question, tell: Tell) -> Source:
     """The bundled digits, or the user's model with the user's data."""
     if question.model is None:
         return _digits(question, tell)
-    source = _with_data(load_model(question.model, question.input_shape), question, tell)
+    graph = load_model(question.model, question.input_shape)
+    source = _with_data(graph, question)
+    if question.model.endswith(".mai"):
+        source = replace(source, scheme="int8" if source.quantized else "f32")
     if question.normalize == "none":
         return source
     if source.quantized:
@@ -67,25 +73,31 @@ def open_raw(question: Question, path: Path, tell: Tell) -> Source:
     return replace(source, samples=samples_of(source.graph, load_arrays(path), path), raw=True)
 
 
+def own_name(model: str | None) -> str:
+    """The prefix of the C where none is given: a .mai's is its file's."""
+    if model is None:
+        return "digits"
+    stem = Path(model).stem
+    return stem if model.endswith(".mai") and is_prefix(stem) else "model"
+
+
 def calibration_reals(source: Source) -> Arrays | None:
     """The calibration samples as the network sees them."""
     return None if source.calibration is None else normalized(source.graph, source.calibration)
 
 
-def _with_data(graph: Graph, question: Question, tell: Tell) -> Source:
+def _with_data(graph: Graph, question: Question) -> Source:
     samples = calibration = labels = None
     if question.data:
         arrays = load_arrays(question.data)
         samples = samples_of(graph, arrays, question.data)
-        count = len(next(iter(samples.values())))
-        labels = labels_of(arrays, count, question.data)
+        labels = labels_of(graph, arrays, question.data)
     if question.calibration:
         arrays = load_arrays(question.calibration)
         calibration = samples_of(graph, arrays, question.calibration)
-    elif samples is not None:
-        tell("calibrating on --data itself; pass --calibration for an honest accuracy")
-        calibration = samples
-    return Source(graph, samples, calibration, labels)
+    borrowed = calibration is None and samples is not None
+    calibration = samples if borrowed else calibration
+    return Source(graph, samples, calibration, labels, borrowed=borrowed)
 
 
 def with_samples(source: Source, seed: int, tell: Tell) -> Source:

@@ -35,6 +35,8 @@ def support_table(matrix: Matrix, backends: Sequence[str]) -> Table:
 def layers_table(compiled: Compiled) -> Table:
     """Shapes, work and kernels."""
     table = Table("layer", "op", "output", "MACs", "backend")
+    for column in table.columns:
+        column.overflow = "fold"
     for node in compiled.graph.steps:
         shape = "x".join(map(str, node.type.shape))
         work = number(macs(compiled.graph, node))

@@ -95,7 +95,20 @@ def shared() -> Graph:
     return s.graph(s.op("sum", Add(), first, second), s.op("out", Relu(0.5), second))
 
 
-GRAPHS = {"residual": residual, "scaled_dense": scaled_dense, "shared": shared}
+def chains() -> Graph:
+    """Two scales and two rectifiers in a row, and rectifiers behind what has its own storage."""
+    s = Sketch(4)
+    x = s.input("x", 1, 3, 3, 2)
+    conv = s.op("conv", Conv2d(), x, s.const("w", 4, 2, 2, 2), s.const("b", 4))
+    one = s.op("bn1", DepthwiseConv2d(), conv, s.const("g1", 1, 1, 4), s.const("h1", 4))
+    two = s.op("bn2", DepthwiseConv2d(), one, s.const("g2", 1, 1, 4), s.const("h2", 4))
+    limited = s.op("relu6", Relu(6.0), s.op("relu", Relu(), two))
+    soft = s.op("softmax", Softmax(), limited)
+    again = s.op("r2", Relu(), s.op("r1", Relu(), soft))
+    return s.graph(s.op("pool", MaxPool2d((2, 2), (1, 1)), again))
+
+
+GRAPHS = {"residual": residual, "scaled_dense": scaled_dense, "shared": shared, "chains": chains}
 
 
 def samples(graph: Graph, count: int = 16, seed: int = 3) -> dict[str, Array]:

@@ -129,6 +129,16 @@ def heavy() -> tuple[nn.Module, tuple[torch.Tensor]]:
     return nn.Linear(1024, 700), (torch.zeros(1, 1024),)
 
 
+def tight() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """Weights that would just fit the flash if nothing else were in it."""
+    return nn.Linear(1024, 509), (torch.zeros(1, 1024),)
+
+
+def dictionary() -> tuple[nn.Module, dict]:
+    """Example inputs of another kind."""
+    return nn.Linear(4, 3), {"x": torch.zeros(1, 4)}
+
+
 def diverged() -> tuple[nn.Module, tuple[torch.Tensor]]:
     """A weight that is not a number."""
     net, inputs = tiny()
@@ -159,3 +169,48 @@ def hostile() -> tuple[nn.Module, tuple[torch.Tensor]]:
     net.add_module("a\nb", nn.Flatten())
     net.add_module("file", nn.Linear(8, 3))
     return net, (torch.zeros(1, 1, 4, 4),)
+
+
+def rectified_input() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """The first layer works in place on the input."""
+    return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(5, 3)), (torch.randn(1, 5),)
+
+
+class _Lambda(nn.Module):
+    """A function as a module, with a parameter at hand."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+        self.p = nn.Parameter(torch.ones(1, 3, 4, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(self, x)
+
+
+IMAGE = torch.linspace(-1, 1, 48).reshape(1, 3, 4, 4)
+
+
+def added_input() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """x += x, then something with it."""
+    return _Lambda(lambda _, x: x.add_(x).relu()), (torch.randn(1, 5),)
+
+
+def parameter_operand() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """A parameter in a sum."""
+    return _Lambda(lambda m, x: x + m.p), (IMAGE,)
+
+
+def parameter_alone() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """A parameter where a feature map belongs."""
+    return _Lambda(lambda m, x: x + functional.max_pool2d(m.p.relu(), 1)), (IMAGE,)
+
+
+def number() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """A number taken out of a tensor."""
+    return _Lambda(lambda _, x: x + x.sum().item()), (IMAGE,)
+
+
+def indices() -> tuple[nn.Module, tuple[torch.Tensor]]:
+    """Where the largest values are."""
+    return _Lambda(lambda _, x: functional.adaptive_max_pool2d(x, 1, return_indices=True)), (IMAGE,)

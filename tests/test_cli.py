@@ -107,6 +107,14 @@ def test_generate_writes_everything_a_user_needs(samples: Path, tmp_path: Path) 
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["int", "arena", "mps2", "context_0"])
+def test_any_identifier_is_a_prefix(name: str, samples: Path, tmp_path: Path) -> None:
+    """Also those that the harness or C use: the image builds."""
+    result = Result("check", TINY, "--name", name, "--board", "stm32l4")
+    assert result.code == 0
+    assert "fits: True" in result.stdout
+
+
 def test_zscore_is_emitted(samples: Path, tmp_path: Path) -> None:
     """As macros for the caller."""
     out = tmp_path / "out"
@@ -128,10 +136,10 @@ GOOD_X = np.zeros((4, 1, 4, 4), np.float32)
 BAD_DATA = {
     "shape": ({"X": np.zeros((4, 1, 5, 4))}, "has shape (4, 1, 5, 4), expected (N, 1, 4, 4)"),
     "nan": ({"X": np.full((2, 1, 4, 4), np.nan)}, "X has 32 NaN or infinite values"),
-    "pickle": ({"X": np.array([{}], object)}, "without pickles"),
+    "pickle": ({"X": np.array([{}], object)}, "holds pickled objects; save plain arrays"),
     "no X": ({"Z": GOOD_X}, "no array 'X'; it has Z"),
     "text": ({"X": np.full((4, 1, 4, 4), "a")}, "expected numbers"),
-    "empty": ({"X": np.zeros((0, 1, 4, 4))}, "inputs have [0] samples"),
+    "empty": ({"X": np.zeros((0, 1, 4, 4))}, "X is empty"),
 }
 
 
@@ -165,8 +173,11 @@ ERRORS = {
     "model": (["check", "x.txt"], 2, "expected one of"),
     "unsupported": (["check", f"{HERE}:unsupported"], 3, "aten.gelu.default (float32)"),
     "diverged": (["check", f"{HERE}:diverged"], 3, "NaN"),
+    "tight": (["check", f"{HERE}:tight", "--board", "stm32l4"], 4, "stm32l4's flash"),
     "ram": (["check", f"{HERE}:huge", "--board", "stm32l4"], 4, "too large for stm32l4's ram"),
     "flash": (["check", f"{HERE}:heavy", "--board", "stm32l4"], 4, "stm32l4's flash"),
+    "dictionary": (["check", f"{HERE}:dictionary"], 2, "example inputs must be a tuple"),
+    "out": (["generate", TINY, "-o", "/dev/null/x"], 2, "is not a writable folder"),
     "data alone": (["deploy", "--data", "x.npz", "--emulate"], 2, "need a MODEL"),
     "no file": (["check", "gone.mai"], 2, "gone.mai: no such file"),
 }

@@ -60,11 +60,12 @@ class DropLayer:
 
 
 @pytest.mark.parametrize(
-    ("method", "bound"), [(LowRank(12), 1e-5), (LowRank(11), 1.0), (DropLayer("second"), 100.0)]
+    ("method", "bound"), [(LowRank(12), 1e-5), (LowRank(11), 3.0), (DropLayer("second"), 5.0)]
 )
 def test_compressed_graphs_go_all_the_way(method, bound: float) -> None:
     """Verified, same inputs and outputs, bounded error, then quantized and compiled."""
     graph = stack()
+    graph.weights["w2"][:] = np.eye(12) + 0.1 * graph.weights["w2"]  # a layer that does little
     smaller = apply(graph, (method, *FLOAT_PASSES))
     assert smaller.outputs == graph.outputs
     inputs = samples(graph)

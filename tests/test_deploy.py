@@ -212,7 +212,7 @@ def test_link_time_overflow_is_exit_4(samples: Path, tmp_path: Path) -> None:  #
 
 @pytest.mark.qemu
 def test_generated_files_do_not_depend_on_the_run(samples: Path, tmp_path: Path) -> None:  # noqa: F811
-    """Two deployments, one set of bytes, the ELF included."""
+    """Two deployments, one set of bytes."""
     digests = []
     for name in ("a", "b"):
         report = deployed(TINY, "--data", str(samples), "-o", str(tmp_path / name))

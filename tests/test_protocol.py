@@ -152,6 +152,17 @@ def test_the_c_side_survives_noise(target: tuple, tmp_path: Path) -> None:
                 np.testing.assert_array_equal(again["softmax"], first["softmax"])
 
 
+def test_a_new_session_gets_no_old_answer(target: tuple) -> None:
+    """Sequence numbers begin again while the target remembers its last."""
+    compiled, program = target
+    with host.connect(program) as one:
+        session.select(one, compiled)
+        for _ in range(253):  # until the last request has the number of a new link's first
+            one.nothing()
+        again = Link(one.stream, "again")
+        assert again.hello() == 1
+
+
 def test_the_c_side_checks_its_arguments(target: tuple) -> None:
     """No read or write leaves the arena, no command is guessed."""
     compiled, program = target

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Post-training quantization where it is easy to get wrong, and the proofs behind it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,12 @@ from microai.errors import UnsupportedError
 from microai.fixedpoint import dequantize
 from microai.graph import Graph
 from microai.interpret import interpret
-from microai.ops import Dense, Relu
+from microai.ops import AvgPool2d, Dense, Relu, Softmax
+from microai.ops.softmax import PROBABILITY
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.ptq import affine, symmetric
 from microai.samples import stored
-from microai.types import QTensor
+from microai.types import QTensor, Quant, TensorType
 from tests.graphs import GRAPHS, Sketch, quantized, samples
 
 
@@ -85,6 +88,49 @@ def test_symmetric_weights_leave_out_the_lowest() -> None:
     quant = symmetric(w, 0, "int8")
     assert quant.scale == (2 / 127, 0.5 / 127)
     assert quant.zero == 0
+
+
+def test_the_bound_counts_the_zero_point() -> None:
+    """Inputs from 0 up have zero -128: |x - zero| reaches 255, twice what |x| does."""
+    graph = dense(np.ones((1, 90_000), np.float32), np.zeros(1))
+    positive = {"x": np.abs(samples(graph, 2)["x"])}
+    with pytest.raises(UnsupportedError, match="channel 0 can reach"):
+        compile_graph(quantize_graph(graph, "int8", positive))
+    around = {"x": samples(graph, 2)["x"]}
+    assert compile_graph(quantize_graph(graph, "int8", around))
+
+
+def test_imprecise_rescales_are_refused() -> None:
+    """A channel whose multiplier keeps no bits beside a far larger one."""
+    w = np.vstack([np.full(600, 1e-7), np.full(600, 1e4)]).astype(np.float32)
+    graph = dense(w, np.zeros(2))
+    graph = quantize_graph(graph, "int8", samples(graph, 4))
+    tiny = graph["y"].type.stored
+    nodes = tuple(
+        replace(n, type=replace(n.type, quant=replace(tiny, scale=(tiny.scale[0] * 1e-11,))))
+        if n.name == "y" else n for n in graph.nodes
+    )  # fmt: skip
+    assert compile_graph(graph)
+    with pytest.raises(UnsupportedError, match=r"y: (a rescale|channel 0 would be rescaled)"):
+        compile_graph(replace(graph, nodes=nodes))
+
+
+def test_a_global_mean_over_many_pixels() -> None:
+    """Only window sizes that occur set the shift: 9216 elements are averaged well."""
+    s = Sketch()
+    x = s.input("x", 1, 96, 96, 1)
+    graph = s.graph(s.op("y", AvgPool2d((96, 96), (96, 96)), x))
+    assert error_in_steps(graph, "y") < 1.6
+    compiled = compile_graph(quantize_graph(graph, "int8", samples(graph, 4)))
+    assert "multipliers[1]" in compiled.sources["model.c"]
+
+
+def test_softmax_sums_of_a_thousand_equal_classes_fit() -> None:
+    """The table leaves room for their sum."""
+    q = QTensor(np.zeros((1, 1000), np.int64), Quant("int8", (0.1,)))
+    assert set(Softmax().run_int(q, PROBABILITY).ravel()) == {-128}
+    table = Softmax().c_params(TensorType((1, 1000), q.quant), TensorType((1, 1000), PROBABILITY))
+    assert 1000 * table["table"][0] < 2**31
 
 
 def test_accumulators_that_could_overflow_are_refused() -> None:

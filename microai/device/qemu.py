@@ -39,9 +39,9 @@ def connect(
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[listener.fileno()],
         )  # fmt: skip
         try:
-            with connect_serial(
-                f"socket://127.0.0.1:{port}", f"qemu {board.name}", timeout_s
-            ) as link:
+            url, where = f"socket://127.0.0.1:{port}", f"qemu {board.name}"
+            with connect_serial(url, where, timeout_s) as link:
+                listener.close()  # QEMU has its own; when it dies, the link breaks at once
                 yield link
         except DeviceError as error:
             raise DeviceError(f"{error}; QEMU printed: {_printed(log)!r}") from None

@@ -50,7 +50,7 @@ def avg_pool2d(b: Builder, a: Arguments, shape: Shape) -> Value:
 def _pooled(b: Builder, op: MaxPool2d | AvgPool2d, x: Value, shape: Shape, *, ceil: bool) -> Value:
     deployed = op.infer(b.nodes[x.name].type).shape
     if ceil and deployed != deployed_shape(shape):
-        raise RefusedError("ceil_mode adds a partial window", "ceil_mode=False, or pad explicitly")
+        raise RefusedError("ceil_mode adds a partial window", "ceil_mode=False, or padding")
     return b.op(op, (x.name,), shape)
 
 

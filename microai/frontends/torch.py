@@ -5,12 +5,15 @@ Both a factory in a .py file and a .pt2 file run code of whoever wrote them: tru
 """
 
 import importlib.util
+import io
 import logging
 import operator
+import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from microai.graph import Graph, drop_dead, verify
 
 USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
 WEIGHTS = ("weight", "bias", "running_mean", "running_var")  # arguments that may be parameters
+SUPPORTED = "one that `microai ops` lists"
 LEAF = ("torch.nn.modules.", "torch.ao.nn.")
 
 
@@ -132,7 +136,7 @@ class _Reader:
             raise RefusedError("it is not a tensor", "tensor inputs only")
         shape = _shape(node)
         if len(shape) not in (2, 4) or shape[0] != 1:
-            raise RefusedError(f"the input is {shape}", "(1, features) or (1, C, H, W)")
+            raise RefusedError(f"the input is {shape}", "(1, features) or (1, C, H, W), batch 1")
         return self.builder.input(name, shape)
 
     def _call_function(self, node: Any) -> Value | Weight | None:
@@ -141,9 +145,9 @@ class _Reader:
         if "val" not in node.meta:  # an assertion: it makes no tensor
             return None
         name = str(node.target).removeprefix("aten.")
-        shape = _shape(node)
         if name not in IMPORTERS:
-            raise RefusedError("no such op here", INSTEAD.get(name.partition(".")[0], ""))
+            raise RefusedError("no such op here", INSTEAD.get(name.partition(".")[0], SUPPORTED))
+        shape = _shape(node)
         arguments = self._arguments(node)
         if any(isinstance(a, _Broken) for a in arguments.values()):
             return None
@@ -231,7 +235,13 @@ def _describe(node: Any) -> str:
     tensor = value[0] if isinstance(value, tuple | list) else value
     dtype = str(getattr(tensor, "dtype", type(tensor).__name__)).removeprefix("torch.")
     target = node.name if node.op == "placeholder" else str(node.target)
-    return f"{_stack(node)[0] or '(top)'}: {target} ({dtype})"
+    return f"{_stack(node)[0] or _line(node)}: {target} ({dtype})"
+
+
+def _line(node: Any) -> str:
+    """Where the user's own forward calls it, as (top, file:line)."""
+    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
+    return f"(top, {Path(lines[-1][0]).name}:{lines[-1][1]})" if lines else "(top)"
 
 
 def _call(path: Path, factory: str) -> Any:
@@ -246,13 +256,15 @@ def _call(path: Path, factory: str) -> Any:
         with redirect_stdout(sys.stderr):  # ours is for results
             spec.loader.exec_module(module)
             return getattr(module, factory)()
-    except Exception as error:  # noqa: BLE001  it is the user's code
-        raise UsageError(f"{path}:{factory} failed: {_brief(error)}") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  it is the user's code
+        frames = traceback.extract_tb(error.__traceback__)
+        place = [f", line {f.lineno}" for f in frames if Path(f.filename) == path][-1:]
+        raise UsageError(f"{path}:{factory} failed{''.join(place)}: {_brief(error)}") from None
     finally:
         sys.path.pop(0)
 
 
-def _brief(error: Exception) -> str:
+def _brief(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
 
@@ -263,7 +275,11 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -8,8 +8,8 @@ from microai.passes.fuse_relu import fuse_relu
 from microai.passes.merge_reshapes import merge_reshapes
 
 FLOAT_PASSES: tuple[Pass, ...] = (
-    fold_batchnorm,  # before fuse_relu: it stands between a convolution and its ReLU
+    fold_batchnorm,  # it stands between a layer and its ReLU
+    merge_reshapes,  # so do the reshapes that BatchNorm1d leaves behind
     fuse_relu,
-    merge_reshapes,
 )
 INT_PASSES: tuple[Pass, ...] = (drop_idle_relu,)

@@ -21,7 +21,7 @@ extern "C" {
 #define SHARED_MACS 72
 #define SHARED_STEPS 5
 
-/* input x: int8 1x6, real = scale _ (q - zero) */
+/* input x: int8 1x6, real = scale * (q - zero) */
 #define SHARED_INPUT_SIZE 6
 #define SHARED_INPUT_SHAPE { 1, 6 }
 #define SHARED_INPUT_OFFSET 0
@@ -29,7 +29,7 @@ extern "C" {
 #define SHARED_INPUT_ZERO (-19)
 #define SHARED_INPUT_INVERSE 41.4555855f /* of the scale */
 
-/* output sum: int8 1x6, real = scale _ (q - zero) */
+/* output sum: int8 1x6, real = scale * (q - zero) */
 #define SHARED_OUTPUT0_SIZE 6
 #define SHARED_OUTPUT0_SHAPE { 1, 6 }
 #define SHARED_OUTPUT0_OFFSET 8
@@ -37,7 +37,7 @@ extern "C" {
 #define SHARED_OUTPUT0_ZERO (-13)
 #define SHARED_OUTPUT0_INVERSE 38.7534676f /* of the scale */
 
-/* output out: int8 1x6, real = scale _ (q - zero) */
+/* output out: int8 1x6, real = scale * (q - zero) */
 #define SHARED_OUTPUT1_SIZE 6
 #define SHARED_OUTPUT1_SHAPE { 1, 6 }
 #define SHARED_OUTPUT1_OFFSET 16
@@ -66,7 +66,7 @@ shared_status shared_run(shared_context *context);
 /* One step of an inference, 0 to STEPS - 1 in order: for callers with other work in between. */
 shared_status shared_step(shared_context *context, int32_t step);
 
-/* input x: int8 1x6, real = scale _ (q - zero) */
+/* input x: int8 1x6, real = scale * (q - zero) */
 static inline int8_t *shared_input(const shared_context *context)
 {
     return (int8_t *)(void *)(context->arena + SHARED_INPUT_OFFSET);
@@ -88,7 +88,7 @@ static inline int8_t shared_input_quantize(float real)
     return (int8_t)(whole + SHARED_INPUT_ZERO);
 }
 
-/* output sum: int8 1x6, real = scale _ (q - zero) */
+/* output sum: int8 1x6, real = scale * (q - zero) */
 static inline int8_t *shared_output0(const shared_context *context)
 {
     return (int8_t *)(void *)(context->arena + SHARED_OUTPUT0_OFFSET);
@@ -100,7 +100,7 @@ static inline float shared_output0_real(int8_t q)
     return (float)(q - SHARED_OUTPUT0_ZERO) * SHARED_OUTPUT0_SCALE;
 }
 
-/* output out: int8 1x6, real = scale _ (q - zero) */
+/* output out: int8 1x6, real = scale * (q - zero) */
 static inline int8_t *shared_output1(const shared_context *context)
 {
     return (int8_t *)(void *)(context->arena + SHARED_OUTPUT1_OFFSET);
