@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* A model: its id, and its entry points bound to the shared arena; they return 0 when all is well. */
+/* A model: its id, and entry points bound to the shared arena, which return 0 when all is well. */
 typedef struct {
     const char *id;
     int32_t (*init)(void);

@@ -18,8 +18,8 @@
 
 enum { PAINT = 0xA5, FAULT_STACK_BYTES = 256 };
 
-extern uint8_t stack_guard[], stack_start[], stack_end[], data_start[], data_end[], data_load[], bss_start[],
-    bss_end[];
+extern uint8_t stack_guard[], stack_start[], stack_end[];
+extern uint8_t data_start[], data_end[], data_load[], bss_start[], bss_end[];
 
 int main(void);
 void reset_handler(void);
@@ -59,7 +59,7 @@ static __attribute__((naked, noreturn)) void start(void)
 void reset_handler(void)
 {
     CPACR |= 0xFu << 20; /* FPU on, before any instruction that needs it */
-    FPCCR &= ~(3u << 30); /* faults never return: no FPU state to save, on a stack that may be gone */
+    FPCCR &= ~(3u << 30); /* faults never return: no FPU state to save on a stack that is gone */
     MPU_RBAR = (uint32_t)stack_guard;
     MPU_RASR = MPU_NO_ACCESS_256_BYTES;
     MPU_CTRL = 5; /* on, all other addresses as without it */

@@ -14,23 +14,22 @@ static inline void mai_conv2d_f32(const float *x, const float *w, const float *b
     const int32_t group_in = n.in_c / groups;
     const int32_t group_out = n.out_c / groups;
     for (int32_t i = 0; i < n.out_h; i++) {
-        const int32_t top = i * n.stride_h - n.pad_top;
-        const int32_t k_first = mai_first_tap(top);
-        const int32_t k_end = mai_end_tap(top, n.k_h, n.in_h);
         for (int32_t j = 0; j < n.out_w; j++) {
-            const int32_t left = j * n.stride_w - n.pad_left;
-            const int32_t l_first = mai_first_tap(left);
-            const int32_t l_end = mai_end_tap(left, n.k_w, n.in_w);
-            const int32_t span = groups == 1 ? l_end - l_first : 1; /* pixels side by side in memory */
+            const mai_taps t = mai_taps_at(n, i, j);
+            const int32_t pixels = t.l_end - t.l_first;
             for (int32_t o = 0; o < n.out_c; o++) {
                 const int32_t channel = o / group_out * group_in;
                 float acc = b[o];
-                for (int32_t k = k_first; k < k_end; k++) {
-                    for (int32_t l = l_first; l < l_end; l += span) {
-                        const float *px = x + ((top + k) * n.in_w + left + l) * n.in_c + channel;
-                        const float *pw = w + ((o * n.k_h + k) * n.k_w + l) * group_in;
-                        acc = span == n.k_w ? mai_dot_f32(acc, px, pw, n.k_w * group_in)
-                                            : mai_dot_f32(acc, px, pw, span * group_in);
+                for (int32_t k = t.k_first; k < t.k_end; k++) {
+                    const int32_t pixel = (t.top + k) * n.in_w + t.left + t.l_first;
+                    const float *from = x + pixel * n.in_c + channel;
+                    const float *taps = w + ((o * n.k_h + k) * n.k_w + t.l_first) * group_in;
+                    if (groups == 1) { /* the pixels of a row lie side by side */
+                        acc = mai_dot_f32(acc, from, taps, pixels * group_in);
+                        continue;
+                    }
+                    for (int32_t l = 0; l < pixels; l++) {
+                        acc = mai_dot_f32(acc, from + l * n.in_c, taps + l * group_in, group_in);
                     }
                 }
                 *y++ = mai_clamp_f32(acc, low, high);

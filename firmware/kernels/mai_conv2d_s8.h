@@ -15,23 +15,23 @@ static inline void mai_conv2d_s8(const int8_t *x, const int8_t *w, const int32_t
     const int32_t group_in = n.in_c / groups;
     const int32_t group_out = n.out_c / groups;
     for (int32_t i = 0; i < n.out_h; i++) {
-        const int32_t top = i * n.stride_h - n.pad_top;
-        const int32_t k_first = mai_first_tap(top);
-        const int32_t k_end = mai_end_tap(top, n.k_h, n.in_h);
         for (int32_t j = 0; j < n.out_w; j++) {
-            const int32_t left = j * n.stride_w - n.pad_left;
-            const int32_t l_first = mai_first_tap(left);
-            const int32_t l_end = mai_end_tap(left, n.k_w, n.in_w);
-            const int32_t span = groups == 1 ? l_end - l_first : 1; /* pixels side by side in memory */
+            const mai_taps t = mai_taps_at(n, i, j);
+            const int32_t pixels = t.l_end - t.l_first;
             for (int32_t o = 0; o < n.out_c; o++) {
                 const int32_t channel = o / group_out * group_in;
                 int32_t acc = b[o];
-                for (int32_t k = k_first; k < k_end; k++) {
-                    for (int32_t l = l_first; l < l_end; l += span) {
-                        const int8_t *px = x + ((top + k) * n.in_w + left + l) * n.in_c + channel;
-                        const int8_t *pw = w + ((o * n.k_h + k) * n.k_w + l) * group_in;
-                        acc = span == n.k_w ? mai_dot_s8(acc, px, pw, n.k_w * group_in, r.x_zero)
-                                            : mai_dot_s8(acc, px, pw, span * group_in, r.x_zero);
+                for (int32_t k = t.k_first; k < t.k_end; k++) {
+                    const int32_t pixel = (t.top + k) * n.in_w + t.left + t.l_first;
+                    const int8_t *from = x + pixel * n.in_c + channel;
+                    const int8_t *taps = w + ((o * n.k_h + k) * n.k_w + t.l_first) * group_in;
+                    if (groups == 1) { /* the pixels of a row lie side by side */
+                        acc = mai_dot_s8(acc, from, taps, pixels * group_in, r.x_zero);
+                        continue;
+                    }
+                    for (int32_t l = 0; l < pixels; l++) {
+                        acc = mai_dot_s8(acc, from + l * n.in_c, taps + l * group_in, group_in,
+                                         r.x_zero);
                     }
                 }
                 *y++ = (int8_t)mai_requantize(acc, multipliers[o], r);

@@ -8,18 +8,13 @@
 static inline void mai_max_pool2d_f32(const float *x, float *y, mai_window n)
 {
     for (int32_t i = 0; i < n.out_h; i++) {
-        const int32_t top = i * n.stride_h - n.pad_top;
-        const int32_t k_first = mai_first_tap(top);
-        const int32_t k_end = mai_end_tap(top, n.k_h, n.in_h);
         for (int32_t j = 0; j < n.out_w; j++) {
-            const int32_t left = j * n.stride_w - n.pad_left;
-            const int32_t l_first = mai_first_tap(left);
-            const int32_t l_end = mai_end_tap(left, n.k_w, n.in_w);
+            const mai_taps t = mai_taps_at(n, i, j);
             for (int32_t c = 0; c < n.in_c; c++) {
-                float largest = x[((top + k_first) * n.in_w + left + l_first) * n.in_c + c];
-                for (int32_t k = k_first; k < k_end; k++) {
-                    for (int32_t l = l_first; l < l_end; l++) {
-                        const float value = x[((top + k) * n.in_w + left + l) * n.in_c + c];
+                float largest = x[((t.top + t.k_first) * n.in_w + t.left + t.l_first) * n.in_c + c];
+                for (int32_t k = t.k_first; k < t.k_end; k++) {
+                    for (int32_t l = t.l_first; l < t.l_end; l++) {
+                        const float value = x[((t.top + k) * n.in_w + t.left + l) * n.in_c + c];
                         largest = value > largest ? value : largest;
                     }
                 }

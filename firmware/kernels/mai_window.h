@@ -15,15 +15,27 @@ typedef struct {
     int32_t pad_top, pad_left;
 } mai_window;
 
-/* First and past-the-end kernel index that falls inside the image, along one axis. */
-static inline int32_t mai_first_tap(int32_t origin)
-{
-    return origin < 0 ? -origin : 0;
-}
+/* Where a window lies: its corner in the image, and its taps that fall inside. */
+typedef struct {
+    int32_t top, left;
+    int32_t k_first, k_end;
+    int32_t l_first, l_end;
+} mai_taps;
 
-static inline int32_t mai_end_tap(int32_t origin, int32_t kernel, int32_t size)
+/* The window of output pixel (i, j). */
+static inline mai_taps mai_taps_at(mai_window n, int32_t i, int32_t j)
 {
-    return size - origin < kernel ? size - origin : kernel;
+    const int32_t top = i * n.stride_h - n.pad_top;
+    const int32_t left = j * n.stride_w - n.pad_left;
+    const mai_taps taps = {
+        .top = top,
+        .left = left,
+        .k_first = top < 0 ? -top : 0,
+        .k_end = n.in_h - top < n.k_h ? n.in_h - top : n.k_h,
+        .l_first = left < 0 ? -left : 0,
+        .l_end = n.in_w - left < n.k_w ? n.in_w - left : n.k_w,
+    };
+    return taps;
 }
 
 #endif

@@ -258,7 +258,9 @@ def _call(path: Path, factory: str) -> Any:
             return getattr(module, factory)()
     except (Exception, SystemExit) as error:  # noqa: BLE001  it is the user's code
         frames = traceback.extract_tb(error.__traceback__)
-        place = [f", line {f.lineno}" for f in frames if Path(f.filename) == path][-1:]
+        place = [
+            f", line {f.lineno}" for f in frames if Path(f.filename).resolve() == path.resolve()
+        ][-1:]
         raise UsageError(f"{path}:{factory} failed{''.join(place)}: {_brief(error)}") from None
     finally:
         sys.path.pop(0)
