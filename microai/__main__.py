@@ -9,6 +9,7 @@ def main() -> None:
     try:
         from microai.cli import main as run
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201  nothing else is there yet
         sys.exit(130)
     run()
 

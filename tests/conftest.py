@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -42,3 +43,12 @@ def pytest_report_header() -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--golden` rewrites the golden files."""
     parser.addoption("--golden", action="store_true", help="rewrite tests/golden")
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    """A good data file for the tiny network."""
+    path = tmp_path / "data.npz"
+    random = np.random.default_rng(0)
+    np.savez(path, X=random.normal(size=(12, 1, 4, 4)).astype(np.float32), y=np.arange(12) % 3)
+    return path

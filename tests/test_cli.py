@@ -39,15 +39,6 @@ class Result:
 
 
 @pytest.fixture
-def samples(tmp_path: Path) -> Path:
-    """A good data file for the tiny network."""
-    path = tmp_path / "data.npz"
-    random = np.random.default_rng(0)
-    np.savez(path, X=random.normal(size=(12, 1, 4, 4)).astype(np.float32), y=np.arange(12) % 3)
-    return path
-
-
-@pytest.fixture
 def mai(tmp_path: Path) -> Path:
     """An integer network as a file."""
     path = tmp_path / "net.mai"

@@ -17,7 +17,7 @@ from microai import pipeline
 from microai.save import to_bytes
 from tests import networks
 from tests.graphs import quantized
-from tests.test_cli import HERE, TINY, Result, process, samples  # noqa: F401  a fixture
+from tests.test_cli import HERE, TINY, Result, process
 
 KEYS = [
     "schema",
@@ -96,7 +96,7 @@ def assert_sizes(report: dict) -> None:
 
 
 @pytest.mark.qemu
-def test_the_users_own_network_and_data(samples: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_users_own_network_and_data(samples: Path, tmp_path: Path) -> None:
     """A factory, labels, z-score, another board, another prefix."""
     out = str(tmp_path / "out")
     report = deployed(
@@ -178,7 +178,7 @@ def test_run_refuses_what_is_not_raw(array: np.ndarray, words: str, tmp_path: Pa
 
 
 @pytest.mark.qemu
-def test_a_wrong_target_is_exit_6(samples: Path, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
+def test_a_wrong_target_is_exit_6(samples: Path, tmp_path: Path, monkeypatch) -> None:
     """A kernel that is off by one is found, reported, and fails the command."""
     real = pipeline.interpret
 
@@ -195,7 +195,7 @@ def test_a_wrong_target_is_exit_6(samples: Path, tmp_path: Path, monkeypatch) ->
 
 
 @pytest.mark.qemu
-def test_link_time_overflow_is_exit_4(samples: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_link_time_overflow_is_exit_4(samples: Path, tmp_path: Path) -> None:
     """What only the linker can know: a board with room for the arena and not for the image."""
     text = (Path(networks.__file__).parent.parent / "boards" / "stm32l4.toml").read_text()
     board = tmp_path / "small.toml"
@@ -211,7 +211,7 @@ def test_link_time_overflow_is_exit_4(samples: Path, tmp_path: Path) -> None:  #
 
 
 @pytest.mark.qemu
-def test_generated_files_do_not_depend_on_the_run(samples: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_generated_files_do_not_depend_on_the_run(samples: Path, tmp_path: Path) -> None:
     """Two deployments, one set of bytes."""
     digests = []
     for name in ("a", "b"):
