@@ -15,7 +15,7 @@ from microai import __version__, cli
 from microai.errors import MicroaiError
 from microai.save import to_bytes
 from tests import networks
-from tests.graphs import quantized
+from tests.graphs import GRAPHS, quantized
 
 HERE = str(Path(networks.__file__))
 TINY = f"{HERE}:tiny"
@@ -274,6 +274,20 @@ def test_commands_without_torch(arguments: list[str], mai: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_float_mai_without_torch(tmp_path: Path) -> None:
+    """`check` needs no float rules; `deploy` says so before it builds anything."""
+    (tmp_path / "net.mai").write_bytes(to_bytes(GRAPHS["shared"]()))
+    for command, code, words in ((["check"], 0, ""), (["deploy", "--emulate"], 5, "need PyTorch")):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_TORCH, *command, "net.mai"], capture_output=True,
+            text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        assert words in done.stderr
+        assert "building" not in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["net.mai"]
 
 
 def test_what_needs_torch_says_so() -> None:
