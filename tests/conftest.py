@@ -15,17 +15,16 @@ PROGRAMS = {"installed": "qemu-system-arm", "qemu10": str(QEMU10)}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that ask for `qemu` run on every version there is; a missing one is skipped by name."""
+    """Tests that ask for `qemu` run on every version there is; test_qemu.py misses QEMU 10 aloud."""
     if "qemu" in metafunc.fixturenames:
-        metafunc.parametrize("qemu", PROGRAMS, indirect=True)
+        there = [name for name in PROGRAMS if name != "qemu10" or QEMU10.exists()]
+        metafunc.parametrize("qemu", there, indirect=True)
 
 
 @pytest.fixture
 def qemu(request: pytest.FixtureRequest) -> str:
     """The program of one QEMU version."""
     program = PROGRAMS[request.param]
-    if request.param == "qemu10" and not QEMU10.exists():
-        pytest.skip("QEMU 10: NOT TESTED, run `make qemu10` first")
     assert shutil.which(program), f"{program} not found; run `microai doctor`"
     return program
 

@@ -2,6 +2,7 @@
 """The emulator: exact counts, faults that report themselves, hangs that end."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from microai.device.build import build
 from microai.device.protocol import Link
 from microai.device.qemu import connect, instructions
 from microai.errors import DeviceError
+from tests.conftest import QEMU10
 
 BOARD = emulated(load_board("stm32l4"))
 
@@ -63,6 +65,15 @@ def firmware(body: str, folder: Path, qemu: str, timeout_s: float = 2.0) -> Iter
         link.hello()
         link.select(0, "i" * 64)
         yield link
+
+
+@pytest.mark.qemu
+def test_qemu_10_is_among_the_versions() -> None:
+    """Where it is not, this one line says so for every test."""
+    if not QEMU10.exists():
+        pytest.skip("QEMU 10: NOT TESTED, run `make qemu10` first")
+    said = subprocess.run([QEMU10, "--version"], capture_output=True, text=True, check=True).stdout
+    assert "version 10." in said
 
 
 @pytest.mark.qemu
