@@ -15,7 +15,7 @@ PROGRAMS = {"installed": "qemu-system-arm", "qemu10": str(QEMU10)}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that ask for `qemu` run on every version there is; test_qemu.py misses QEMU 10 aloud."""
+    """Tests that ask for `qemu` run on every version there is; test_qemu.py tells what is not."""
     if "qemu" in metafunc.fixturenames:
         there = [name for name in PROGRAMS if name != "qemu10" or QEMU10.exists()]
         metafunc.parametrize("qemu", there, indirect=True)
