@@ -2,6 +2,7 @@
 """The link: damaged, lost, repeated, foreign frames; and the C side of it."""
 
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -167,6 +168,7 @@ def test_the_c_side_checks_its_arguments(target: tuple) -> None:
     """No read or write leaves the arena, no command is guessed."""
     compiled, program = target
     with host.connect(program) as one:
+        time.sleep(pause_s)
         one.hello()
         for command, payload in (
             (b"R", struct.pack("<IH", 0, 4)),  # no model selected yet
@@ -205,10 +207,12 @@ def test_every_payload_passes_the_c_side(target: tuple) -> None:
                 assert one.read(0, size) == data
 
 
-def test_a_dead_process_is_an_error_with_its_words(tmp_path: Path) -> None:
-    """Not a hang."""
+@pytest.mark.parametrize("pause_s", [0.0, 0.3])
+def test_a_dead_process_is_an_error_with_its_words(pause_s: float, tmp_path: Path) -> None:
+    """Not a hang, whether it dies before or after it is written to."""
     program = tmp_path / "dead"
     program.write_text("#!/bin/sh\necho out of order >&2\n")
     program.chmod(0o755)
     with pytest.raises(DeviceError, match="out of order"), host.connect(program) as one:
+        time.sleep(pause_s)
         one.hello()

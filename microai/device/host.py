@@ -34,8 +34,11 @@ class SocketStream:
         return data
 
     def write(self, data: bytes, /) -> None:
-        """All of `data`."""
-        self._end.sendall(data)
+        """All of `data`; DeviceError when the other side is gone."""
+        try:
+            self._end.sendall(data)
+        except ConnectionError:
+            raise DeviceError("the process ended") from None
 
 
 @contextmanager
