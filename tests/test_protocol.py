@@ -168,7 +168,6 @@ def test_the_c_side_checks_its_arguments(target: tuple) -> None:
     """No read or write leaves the arena, no command is guessed."""
     compiled, program = target
     with host.connect(program) as one:
-        time.sleep(pause_s)
         one.hello()
         for command, payload in (
             (b"R", struct.pack("<IH", 0, 4)),  # no model selected yet
@@ -213,6 +212,11 @@ def test_a_dead_process_is_an_error_with_its_words(pause_s: float, tmp_path: Pat
     program = tmp_path / "dead"
     program.write_text("#!/bin/sh\necho out of order >&2\n")
     program.chmod(0o755)
-    with pytest.raises(DeviceError, match="out of order"), host.connect(program) as one:
-        time.sleep(pause_s)
-        one.hello()
+
+    def talk() -> None:
+        with host.connect(program) as one:
+            time.sleep(pause_s)
+            one.hello()
+
+    with pytest.raises(DeviceError, match="out of order"):
+        talk()
