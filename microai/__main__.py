@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`microai` and `python -m microai`."""
 
+import signal
 import sys
 
 
@@ -11,7 +12,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201  nothing else is there yet
         sys.exit(130)
-    run()
+    try:
+        run()
+    finally:  # what is left is the interpreter's, and nothing of it is worth interrupting
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
