@@ -236,8 +236,8 @@ def test_an_interruption_leaves_nothing_half_written(stage: str, tmp_path: Path)
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"interrupted" in said
+    too_late = stage == "comparing" and process.returncode == 0
+    assert too_late or (process.returncode == 130 and b"interrupted" in said)
     whole = {"digits.c", "digits.h", "digits.mai", "firmware.elf"}
     assert not out.exists() or whole <= {file.name for file in out.iterdir()}
     assert out.exists() == (stage == "comparing")
