@@ -5,13 +5,15 @@ Nodes that touch integers run by their integer rule, the others by their float r
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from microai.errors import DeviceError
 from microai.graph import Graph, Node
 from microai.types import Array, Arrays, Floats, Ints, QTensor, TensorType
+
+BATCH = 64  # samples interpreted together
 
 
 def interpret(graph: Graph, inputs: Mapping[str, Array]) -> Arrays:
@@ -22,6 +24,22 @@ def interpret(graph: Graph, inputs: Mapping[str, Array]) -> Arrays:
         result = _run(node, graph.types(node), [values[name] for name in node.inputs])
         values[node.name] = result.astype(node.type.dtype)
     return values
+
+
+def batches(inputs: Mapping[str, Array]) -> Iterator[Arrays]:
+    """Inputs (N, ...) in pieces whose activations fit in memory together."""
+    for start in range(0, len(next(iter(inputs.values()))), BATCH):
+        yield {name: array[start : start + BATCH] for name, array in inputs.items()}
+
+
+def interpret_only(graph: Graph, inputs: Mapping[str, Array], names: Iterable[str]) -> Arrays:
+    """The named tensors of a run over any number of samples; no others are kept."""
+    wanted = tuple(names)
+    parts = []
+    for batch in batches(inputs):
+        values = interpret(graph, batch)
+        parts.append({name: values[name] for name in wanted})
+    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 
 
 def torch_installed() -> bool:

@@ -6,19 +6,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from microai.graph import Graph
-from microai.interpret import interpret
+from microai.interpret import interpret_only
 from microai.report import Metric
 from microai.types import Array
 
 FLOAT_TOLERANCE = 1e-5  # of a layer's largest value
 
 
-def mismatches(found: Mapping[str, Array], reference: Mapping[str, Array]) -> int:
-    """How many elements of the found tensors differ from the reference's first rows.
+def mismatches(graph: Graph, inputs: Mapping[str, Array], found: Mapping[str, Array]) -> int:
+    """How many elements of the found tensors (the first samples') differ from the rules.
 
     Integers must be equal; float32 may differ by 1e-5 of the tensor's largest value.
     """
-    return sum(_differing(array, reference[name][: len(array)]) for name, array in found.items())
+    count = len(next(iter(found.values())))
+    first = {name: array[:count] for name, array in inputs.items()}
+    reference = interpret_only(graph, first, found)
+    return sum(_differing(array, reference[name]) for name, array in found.items())
 
 
 def _differing(found: Array, expected: Array) -> int:
@@ -34,7 +37,8 @@ def accuracy(
     """Share of samples whose largest output is the label's; `inputs` None: no float network."""
     reference = None
     if inputs is not None:
-        reference = _share(interpret(graph, inputs)[graph.outputs[0]], labels)
+        scores = interpret_only(graph, inputs, graph.outputs)[graph.outputs[0]]
+        reference = _share(scores, labels)
     return Metric("accuracy", reference, _share(outputs, labels))
 
 

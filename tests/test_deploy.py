@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from microai import pipeline
+from microai import pipeline, verdict
 from microai.save import to_bytes
 from tests import networks
 from tests.graphs import quantized
@@ -179,12 +179,12 @@ def test_run_refuses_what_is_not_raw(array: np.ndarray, words: str, tmp_path: Pa
 @pytest.mark.qemu
 def test_a_wrong_target_is_exit_6(samples: Path, tmp_path: Path, monkeypatch) -> None:
     """A kernel that is off by one is found, reported, and fails the command."""
-    real = pipeline.interpret
+    real = verdict.interpret_only
 
-    def off_by_one(graph, inputs):
-        return {k: v + (v.dtype == np.int8) for k, v in real(graph, inputs).items()}
+    def off_by_one(*asked):
+        return {k: v + (v.dtype == np.int8) for k, v in real(*asked).items()}
 
-    monkeypatch.setattr(pipeline, "interpret", off_by_one)
+    monkeypatch.setattr(verdict, "interpret_only", off_by_one)
     result = Result(
         "deploy", TINY, "--data", str(samples), "--emulate", "-o", str(tmp_path / "out")
     )

@@ -6,19 +6,16 @@ from collections.abc import Mapping
 
 from microai.errors import UnsupportedError
 from microai.graph import Graph
-from microai.interpret import interpret
+from microai.interpret import batches, interpret
 from microai.types import Array
 
-BATCH = 64
 Range = tuple[float, float]
 
 
 def observe(graph: Graph, samples: Mapping[str, Array]) -> dict[str, Range]:
     """Smallest and largest value of every input and activation over all samples (N, ...)."""
     ranges: dict[str, Range] = {}
-    count = len(next(iter(samples.values())))
-    for start in range(0, count, BATCH):
-        batch = {name: array[start : start + BATCH] for name, array in samples.items()}
+    for batch in batches(samples):
         for name, array in interpret(graph, batch).items():
             if name not in graph.weights:
                 ranges[name] = _widen(ranges.get(name), array)
