@@ -2,28 +2,36 @@
 """Choosing a kernel for every node.
 
 A kernel is a template and what to ask before using it. The folder listing is the support matrix:
-`<op>_<x>[_w<weights>][_y<output>][__<variant>].c.j2`.
+`<op>_<x>[_w<weights>][_y<output>][__<variant>].c.j2`, where `int` stands for every integer storage
+and `any` for floats as well.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from microai.bounds import INT32_MAX, accumulator
 from microai.errors import UnsupportedError
 from microai.graph import Graph, Node
-from microai.op import CParams, Op
+from microai.op import Accumulator, CParams
 from microai.types import Array, TensorType
 
 CODES = {"float32": "f32", "int8": "s8", "int16": "s16", "int32": "s32"}
+ALIKE = {"float32": "f32", "int8": "int", "int16": "int", "int32": "int"}
 
 
 @dataclass(frozen=True)
 class Site:
-    """One node with the types of its inputs and the values of its constants."""
+    """One node with the types of its inputs, the values of its constants and what it sums up."""
 
     node: Node
     types: tuple[TensorType, ...]
     consts: Mapping[int, Array]
+    sums: Accumulator | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether a sum may leave int32."""
+        return self.sums is not None and int(self.sums.bound.max()) > INT32_MAX
 
 
 def accepts(_: Site) -> str:
@@ -78,19 +86,18 @@ Cost = Callable[[Node, Kernel], float]
 Choices = Mapping[str, Choice]
 
 
-def op_slug(op: type[Op]) -> str:
-    """The op's name in file names: MaxPool2d is max_pool2d."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", op.__name__).lower()
+def storage_code(node: Node, types: Sequence[TensorType], codes: Mapping[str, str] = CODES) -> str:
+    """`<x>[_w<weights>][_y<output>]`, as templates and C functions are named."""
+    x, y = codes[types[0].dtype], codes[node.type.dtype]
+    weights = codes[types[1].dtype] if len(types) > 1 and node.op.CHANNEL_AXIS else x
+    return x + (f"_w{weights}" if weights != x else "") + (f"_y{y}" if y != x else "")
 
 
-def template_stem(node: Node, types: Sequence[TensorType]) -> str:
-    """The template name that a node's types ask for."""
-    x, y = types[0].dtype, node.type.dtype
-    weights = types[1].dtype if len(types) > 1 and node.op.CHANNEL_AXIS else x
-    stem = f"{op_slug(type(node.op))}_{CODES[x]}"
-    if weights != x:
-        stem += f"_w{CODES[weights]}"
-    return stem if y == x else f"{stem}_y{CODES[y]}"
+def template_stems(node: Node, types: Sequence[TensorType]) -> tuple[str, ...]:
+    """The template names that a node's types ask for: for them alone, for all integers, for all."""
+    slug = node.op.slug(*types)
+    codes = (storage_code(node, types), storage_code(node, types, ALIKE), "any")
+    return tuple(f"{slug}_{code}" for code in codes)
 
 
 def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
@@ -102,14 +109,14 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
     refusals: list[str] = []
     for node in graph.steps:
         site = _site(graph, node)
-        stem = template_stem(node, site.types)
-        fitting = [k for k in kernels if k.template.partition("__")[0] == stem]
+        stems = template_stems(node, site.types)
+        fitting = [k for k in kernels if k.template.partition("__")[0] in stems]
         reasons = {k: k.refuses(site) for k in fitting}
         willing = [k for k in fitting if not reasons[k]]
         if willing:
             choices[node.name] = _choose(site, min(willing, key=lambda k: cost(site.node, k)))
         else:
-            refusals.append(_refusal(node, stem, reasons))
+            refusals.append(_refusal(node, stems[0], reasons))
     if refusals:
         raise UnsupportedError("; ".join(refusals))
     return choices
@@ -122,11 +129,12 @@ def by_preference(kernels: Sequence[Kernel]) -> Cost:
 
 def _site(graph: Graph, node: Node) -> Site:
     consts = {i: graph.weights[n] for i, n in enumerate(node.inputs) if n in graph.weights}
-    return Site(node, graph.types(node), consts)
+    return Site(node, graph.types(node), consts, accumulator(graph, node))
 
 
 def _choose(site: Site, kernel: Kernel) -> Choice:
-    params = site.node.op.c_params(*site.types, site.node.type)
+    storage = storage_code(site.node, site.types) + ("_wide" if site.wide else "")
+    params = {**site.node.op.c_params(*site.types, site.node.type), "storage": storage}
     return Choice(kernel, params, kernel.pack(site), kernel.scratch(site))
 
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proofs made from the real weights: no accumulator overflows, no rescale is imprecise."""
+"""Proofs made from the real weights: no accumulator overflows, no rescale is imprecise.
+
+A sum that may leave int32 is made in 64 bits; beyond 2**53 the rules themselves would not be exact.
+"""
 
 import numpy as np
 
 from microai.errors import UnsupportedError
+from microai.fixedpoint import LARGEST_SUM
 from microai.graph import Graph, Node
+from microai.op import Accumulator
 from microai.types import Array, QTensor, TensorType
 
 INT32_MAX = (1 << 31) - 1
@@ -12,7 +17,7 @@ LARGEST_ERROR = 1 / 64  # steps that a rounded multiplier may cost
 
 
 def prove_accumulators(graph: Graph) -> None:
-    """Raise UnsupportedError naming every node and channel whose sum could leave int32."""
+    """Raise UnsupportedError naming every node and channel whose sum or rescale is not exact."""
     faults = [fault for node in graph.steps if node.type.quant for fault in _faults(graph, node)]
     if faults:
         raise UnsupportedError(
@@ -21,19 +26,26 @@ def prove_accumulators(graph: Graph) -> None:
         )
 
 
-def _faults(graph: Graph, node: Node) -> list[str]:
+def accumulator(graph: Graph, node: Node) -> Accumulator | None:
+    """What an integer node sums up; None where nothing is rescaled."""
+    if node.type.quant is None:
+        return None
     named = zip(graph.types(node), node.inputs, strict=True)
     operands = [_operand(kind, graph.weights.get(name)) for kind, name in named]
+    return node.op.accumulator(*operands, node.type)
+
+
+def _faults(graph: Graph, node: Node) -> list[str]:
     try:
-        sums = node.op.accumulator(*operands, node.type)
+        sums = accumulator(graph, node)
     except UnsupportedError as error:
         return [f"{node.name}: {error}"]
     if sums is None:
         return []
     worst = int(np.argmax(sums.bound))
-    if sums.bound[worst] > INT32_MAX:
+    if sums.bound[worst] >= LARGEST_SUM:
         reach = f"channel {worst} can reach {sums.bound[worst]}"
-        return [f"{node.name}: {reach}, over the int32 accumulator's {INT32_MAX}"]
+        return [f"{node.name}: {reach}, over the {LARGEST_SUM} that sums may reach"]
     finest = np.maximum(1, sums.ratios)  # a term coarser than the output brings its own steps
     errors = sums.bound * sums.scaling.errors(sums.ratios) / finest
     worst = int(np.argmax(errors))

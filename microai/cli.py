@@ -35,16 +35,19 @@ from microai.options import (
     Name,
     Normalize,
     Out,
+    PerChannel,
     Qemu,
+    RoundingMode,
     Scheme,
     Seed,
     Shape,
+    question_of,
+    scheme_of,
 )
 from microai.pipeline import Deployment, Job
-from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled
 from microai.report import print_report
-from microai.source import Question, open_raw, open_source, own_name, with_samples
+from microai.source import open_raw, open_source, own_name, with_samples
 from microai.support import support_matrix
 from microai.tables import boards_table, layers_table, support_table
 
@@ -85,6 +88,8 @@ def deploy(
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
     scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
     name: Name = None,
     data: Data = None,
     calibration: Calibration = None,
@@ -97,10 +102,11 @@ def deploy(
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = _target(board, qemu, emulate=emulate)
-    question = _question(model, input_shape, data, calibration, normalize, seed)
-    _check_names(scheme, name, out / "firmware.elf")
+    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    question = question_of(model, input_shape, data, calibration, normalize, seed)
+    _check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, _tell), seed, _tell)
-    compiled = pipeline.compile_source(source, scheme, name or own_name(model), _tell)
+    compiled = pipeline.compile_source(source, storage, name or own_name(model), _tell)
     done = pipeline.deploy(source, compiled, Job(target, qemu, out), _tell)
     _show(done, as_json=as_json)
 
@@ -114,6 +120,8 @@ def run(
     emulate: Emulate = False,
     layers: Annotated[Path | None, typer.Option("--layers", help=".npz for every layer.")] = None,
     scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
     name: Name = None,
     calibration: Calibration = None,
     normalize: Normalize = "none",
@@ -123,10 +131,11 @@ def run(
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = _target(board, qemu, emulate=emulate)
-    question = _question(model, input_shape, None, calibration, normalize, 0)
-    _check_names(scheme, name, output, layers)
+    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    question = question_of(model, input_shape, None, calibration, normalize, 0)
+    _check_names(name, output, layers)
     source = open_raw(question, input_file, _tell)
-    compiled = pipeline.compile_source(source, scheme, name or own_name(model), _tell)
+    compiled = pipeline.compile_source(source, storage, name or own_name(model), _tell)
     if len(compiled.graph.outputs) > 1 and output.suffix != ".npz":
         raise UsageError(f"the network has {len(compiled.graph.outputs)} outputs; --output x.npz")
     job = Job(target, qemu, stepped=sys.maxsize if layers else 1)
@@ -140,16 +149,19 @@ def generate(
     model: Model,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the C files.")],
     scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
     name: Name = None,
     calibration: Calibration = None,
     normalize: Normalize = "none",
     input_shape: Shape = None,
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
-    question = _question(model, input_shape, None, calibration, normalize, 0)
-    _check_names(scheme, name, out / "model.c")
+    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    question = question_of(model, input_shape, None, calibration, normalize, 0)
+    _check_names(name, out / "model.c")
     compiled = pipeline.compile_source(
-        open_source(question, _tell), scheme, name or own_name(model), _tell
+        open_source(question, _tell), storage, name or own_name(model), _tell
     )
     pipeline.generate(compiled, out)
     stdout.print(f"{out}: {', '.join(compiled.sources)}, {compiled.name}.mai", soft_wrap=True)
@@ -160,17 +172,20 @@ def check(
     model: Model,
     board: Annotated[str | None, typer.Option("--board", help="Also: does it fit?")] = None,
     scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
     name: Name = None,
     calibration: Calibration = None,
     input_shape: Shape = None,
     as_json: Json = False,
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
-    question = _question(model, input_shape, None, calibration, "none", 0)
-    _check_names(scheme, name)
+    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    question = question_of(model, input_shape, None, calibration, "none", 0)
+    _check_names(name)
     target = emulated(load_board(board)) if board else None
     source = open_source(question, _tell)
-    compiled = pipeline.check_source(source, scheme, name or own_name(model), _tell)
+    compiled = pipeline.check_source(source, storage, name or own_name(model), _tell)
     fit = pipeline.fits(compiled, target) if target else None
     _show_check(compiled, board, fit, as_json=as_json)
 
@@ -234,28 +249,8 @@ def _target(name: str, qemu: str, *, emulate: bool) -> Board:
     )
 
 
-def _question(
-    model: str | None, input_shape: str | None, data: Path | None, calibration: Path | None,
-    normalize: str, seed: int,
-) -> Question:  # fmt: skip
-    if normalize not in ("none", "zscore"):
-        raise UsageError(f"--normalize is {normalize!r}, expected zscore or none")
-    return Question(model, _shape(input_shape), data, calibration, normalize, seed)
-
-
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    sizes = text.split(",")
-    if not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
-        raise UsageError(f"--input-shape is {text!r}, expected positive sizes as in 1,1,8,8")
-    return tuple(map(int, sizes))
-
-
-def _check_names(scheme: str | None, name: str | None, *files: Path | None) -> None:
+def _check_names(name: str | None, *files: Path | None) -> None:
     """What can be wrong with options is said before anything takes time."""
-    if scheme is not None and scheme not in SCHEMES:
-        raise UsageError(f"--scheme is {scheme!r}, expected one of {', '.join(SCHEMES)}")
     if name is not None:
         check_prefix(name)
     for path in files:

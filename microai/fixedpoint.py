@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic contract; every rounding in the project is here, and is half up, in one step.
+"""The arithmetic contract; every rounding in the project is here, in one step.
 
-requantize: y = saturate(((acc * M + 2**(s - 1)) >> s) + zero), 64-bit product, floor shift.
+requantize: y = saturate(((acc * M + 2**(s - 1)) >> s) + zero), exact product, floor shift: half up.
+Storage that rounds to `floor` leaves the 2**(s - 1) out.
 One shift s for a node, one multiplier M < 2**31 for each output channel.
 """
 
@@ -12,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from microai.errors import UnsupportedError
-from microai.types import Floats, Ints, QTensor, Quant
+from microai.types import Floats, Ints, QTensor, Quant, Rounding
 
 MULTIPLIER_BITS = 31
 MAX_SHIFT = 62  # |acc * M| < 2**62, so the sum with 2**61 stays inside int64
-SUM_MULTIPLIER_BITS = 15  # |q - zero| < 2**9 twice, times 2**15, plus 2**29 stays inside int32
-SUM_MAX_SHIFT = 30
+LARGEST_SUM = 1 << 53  # what the rules' float64 products hold exactly
+SUM_LIMITS = {"int8": (15, 30), "int16": (31, 46)}
+"""Multiplier bits and largest shift of a two-term sum. int8: |q - zero| < 2**9 twice, times 2**15,
+plus 2**29 stays inside int32. int16: a 64-bit sum; 16-bit multipliers would err by a step."""
 
 Clamp = tuple[float | None, float | None]
 """Lowest and highest real value of an output; None is no limit."""
@@ -47,9 +50,15 @@ def half_up(x: Floats) -> Floats:
     return rounded
 
 
-def divide_half_up(numerator: Ints, denominator: Ints) -> Ints:
-    """numerator / denominator, ties up; denominator > 0."""
-    return (2 * numerator + denominator) // (2 * denominator)
+def divide(numerator: Ints, denominator: Ints, rounding: Rounding) -> Ints:
+    """numerator / denominator; denominator > 0."""
+    half = denominator if rounding == "nearest" else 0
+    return (2 * numerator + half) // (2 * denominator)
+
+
+def half_of(shift: int, rounding: Rounding) -> int:
+    """What is added before a shift to round as the storage does."""
+    return 1 << (shift - 1) if rounding == "nearest" else 0
 
 
 def saturate(ints: Ints, low: int, high: int) -> Ints:
@@ -69,7 +78,8 @@ def quantize(x: Floats, quant: Quant) -> Ints:
     """Real numbers as integers; computed in x's own precision. NaN becomes the lowest value."""
     inverse = (1 / channelwise(quant, x.ndim)).astype(x.dtype)
     scaled = np.clip(x * inverse, quant.low - quant.zero, quant.high - quant.zero)
-    rounded = half_up(np.where(np.isnan(scaled), quant.low - quant.zero, scaled))
+    whole = half_up if quant.rounding == "nearest" else np.floor
+    rounded = whole(np.where(np.isnan(scaled), quant.low - quant.zero, scaled))
     return rounded.astype(np.int64) + quant.zero
 
 
@@ -112,30 +122,46 @@ def _multipliers(ratios: Sequence[float], shift: int) -> tuple[int, ...]:
     return tuple(int(m) for m in half_up(np.ldexp(np.asarray(ratios, float), shift)))
 
 
+def rescale(acc: Ints, multipliers: Ints, shift: int, rounding: Rounding) -> Ints:
+    """acc * multiplier / 2**shift, rounded; exact for |acc| < 2**53.
+
+    Sums beyond int32 are split at 32 bits, so that no product leaves int64.
+    """
+    half = half_of(shift, rounding)
+    if np.abs(acc).max(initial=0) < 1 << 31:
+        return (acc * multipliers + half) >> shift
+    high, low = acc >> 32, acc & 0xFFFFFFFF
+    if shift > 32:
+        return (high * multipliers + ((low * multipliers) >> 32) + (half >> 32)) >> (shift - 32)
+    return (high * multipliers << (32 - shift)) + ((low * multipliers + half) >> shift)
+
+
 def requantize(acc: Ints, scaling: Scaling, out: Quant, clamp: Clamp = (None, None)) -> Ints:
     """Accumulators (channels last) as `out` integers."""
-    product = acc * np.asarray(scaling.multipliers, np.int64)
-    return settle_sum(product, scaling.shift, out, clamp)
+    multipliers = np.asarray(scaling.multipliers, np.int64)
+    return settle(rescale(acc, multipliers, scaling.shift, out.rounding), out, clamp)
 
 
-def settle_sum(product: Ints, shift: int, out: Quant, clamp: Clamp) -> Ints:
-    """Round a product or a sum of products, add the zero point, saturate."""
-    rounded = (product + (1 << (shift - 1))) >> shift
+def settle(rounded: Ints, out: Quant, clamp: Clamp = (None, None)) -> Ints:
+    """Add the zero point, saturate."""
     return saturate(rounded + out.zero, *clamp_ints(clamp, out))
 
 
 def sum_scaling(a: Quant, b: Quant, out: Quant) -> Scaling:
-    """Two multipliers < 2**15 with one shift: an int32 sum.
+    """Two multipliers with one shift for a sum of two terms.
 
     Its error is below 0.01 steps of the output, or of the coarser term where that is coarser.
     """
     ratios = [a.scale[0] / out.scale[0], b.scale[0] / out.scale[0]]
-    return multiplier_shift(ratios, SUM_MULTIPLIER_BITS, SUM_MAX_SHIFT)
+    return multiplier_shift(ratios, *SUM_LIMITS[out.dtype])
 
 
-def requantize_sum(a: QTensor, b: QTensor, out: Quant, clamp: Clamp = (None, None)) -> Ints:
-    """a + b as `out` integers: one rounding of a two-term sum."""
+def requantize_sum(
+    a: QTensor, b: QTensor, out: Quant, clamp: Clamp = (None, None), sign: int = 1
+) -> Ints:
+    """a + sign * b as `out` integers: one rounding of a two-term sum."""
     scaling = sum_scaling(a.quant, b.quant, out)
     a_multiplier, b_multiplier = scaling.multipliers
-    total = a.centered * a_multiplier + b.centered * b_multiplier
-    return settle_sum(total, scaling.shift, out, clamp)
+    total = a.centered * a_multiplier + sign * b.centered * b_multiplier
+    rounded = (total + half_of(scaling.shift, out.rounding)) >> scaling.shift
+    return settle(rounded, out, clamp)

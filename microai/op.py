@@ -7,6 +7,7 @@ Rules accept any batch size; types speak of batch 1.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,13 @@ from microai.types import Floats, Ints, Quant, TensorType
 if TYPE_CHECKING:
     import torch
 
-CValue = int | float | bool | tuple[float, ...]
+CValue = int | float | bool | str | tuple[float, ...]
 CParams = dict[str, CValue]
+
+
+def snake(name: str) -> str:
+    """MaxPool as max_pool."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 @dataclass(frozen=True)
@@ -46,10 +52,14 @@ class Op(ABC):
     """One operation. Subclasses hold attributes as fields and never carry state."""
 
     CHANNEL_AXIS: ClassVar[Mapping[int, int]] = {}
-    """For each input that is a weight: the axis that has a scale of its own for each channel."""
+    """For each input that is a weight: the axis that may have a scale for each channel."""
 
     CONVERTS: ClassVar[bool] = False
     """Whether integers and floats meet in it."""
+
+    def slug(self, *inputs: Any, **_: Any) -> str:
+        """The op's name in file names, for inputs of these types."""
+        return snake(type(self).__name__)
 
     @abstractmethod
     def infer(self, *inputs: Any, **_: Any) -> TensorType:

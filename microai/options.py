@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from microai.errors import UsageError
+from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
+from microai.source import Question
 
 Model = Annotated[str, typer.Argument(help="file.py:factory, file.pt2 or file.mai")]
 MaybeModel = Annotated[
@@ -18,6 +21,12 @@ Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board 
 Qemu = Annotated[str, typer.Option("--qemu", envvar="MICROAI_QEMU", help="The emulator's program.")]
 Scheme = Annotated[
     str | None, typer.Option("--scheme", help=f"{', '.join(SCHEMES)}; default int8.")
+]
+RoundingMode = Annotated[
+    str, typer.Option("--rounding", help="nearest (half up) or floor, as in the MicroAI paper.")
+]
+PerChannel = Annotated[
+    bool, typer.Option("--per-channel", help="A scale for each output channel in Qm.n as well.")
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Prefix of everything in the C files.")]
 Shape = Annotated[
@@ -31,3 +40,29 @@ Normalize = Annotated[str, typer.Option("--normalize", help="zscore or none.")]
 Seed = Annotated[int, typer.Option("--seed", help="For training and random samples.")]
 Json = Annotated[bool, typer.Option("--json", help="One object on stdout, nothing else.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")]
+
+
+def question_of(
+    model: str | None, input_shape: str | None, data: Path | None, calibration: Path | None,
+    normalize: str, seed: int,
+) -> Question:  # fmt: skip
+    """What to open, or UsageError."""
+    if normalize not in ("none", "zscore"):
+        raise UsageError(f"--normalize is {normalize!r}, expected zscore or none")
+    return Question(model, _shape(input_shape), data, calibration, normalize, seed)
+
+
+def scheme_of(name: str | None, rounding: str, *, per_channel: bool) -> schemes.Scheme | None:
+    """The storage asked for; None leaves it to the model."""
+    if name is None and rounding == "nearest" and not per_channel:
+        return None
+    return schemes.named(name or "int8", rounding, per_channel=per_channel)
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    sizes = text.split(",")
+    if not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
+        raise UsageError(f"--input-shape is {text!r}, expected positive sizes as in 1,1,8,8")
+    return tuple(map(int, sizes))

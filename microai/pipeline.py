@@ -27,7 +27,7 @@ from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
 from microai.quantize.observe import observe
 from microai.quantize.ptq import quantize
-from microai.quantize.scheme import SCHEMES
+from microai.quantize.scheme import SCHEMES, Scheme, scheme_of
 from microai.render import Compiled, macs, render, render_harness
 from microai.report import Layer, Metric, ModelFacts, Report
 from microai.samples import normalized, raw, stored
@@ -57,16 +57,14 @@ class Deployment:
     measured: Measured
 
 
-def quantize_graph(graph: Graph, scheme: str, samples: Mapping[str, Array] | None) -> Graph:
+def quantize_graph(graph: Graph, scheme: Scheme, samples: Mapping[str, Array] | None) -> Graph:
     """A float graph cleaned up and stored as the scheme says; `samples` calibrate it."""
     graph = apply(graph, FLOAT_PASSES)
-    if SCHEMES[scheme].activations is None:
+    if scheme.activations is None:
         return graph
     if samples is None:
-        raise UsageError(
-            f"--scheme {scheme} needs real samples: pass --calibration x.npz (array X)"
-        )
-    return quantize(graph, SCHEMES[scheme], observe(graph, samples))
+        raise UsageError("integers need real samples: pass --calibration x.npz (array X)")
+    return quantize(graph, scheme, observe(graph, samples))
 
 
 def compile_graph(
@@ -85,31 +83,36 @@ def _compile_unproved(graph: Graph, name: str, kernels: Sequence[Kernel] | None)
     return Compiled(name, graph, choices, placed, render(graph, choices, placed, name))
 
 
-def compile_source(source: Source, scheme: str | None, name: str, tell: Tell) -> Compiled:
+def compile_source(source: Source, scheme: Scheme | None, name: str, tell: Tell) -> Compiled:
     """The user's model as C; a model that came in integers keeps them."""
     if not source.quantized:
-        scheme = scheme or source.scheme or "int8"
-        if source.borrowed and SCHEMES[scheme].activations:
+        scheme = scheme or source.scheme or SCHEMES["int8"]
+        if source.borrowed and scheme.activations:
             tell("calibrating on --data itself; pass --calibration for an honest accuracy")
         graph = quantize_graph(source.graph, scheme, calibration_reals(source))
         return compile_graph(graph, name)
-    if scheme not in (None, "int8"):
-        raise UsageError(f"the model is quantized already; --scheme {scheme} needs a float one")
+    if scheme:
+        raise UsageError(
+            f"the model is quantized already, as {scheme_of(source.graph)}; "
+            "--scheme and --rounding need a float one"
+        )
     return compile_graph(source.graph, name)
 
 
-def check_source(source: Source, scheme: str | None, name: str, tell: Tell) -> Compiled:
+def check_source(source: Source, scheme: Scheme | None, name: str, tell: Tell) -> Compiled:
     """As `compile_source`; without calibration data, with nominal ranges and nothing proved.
 
     Shapes, kernels and sizes do not depend on ranges.
     """
-    scheme = scheme or source.scheme or "int8"
-    if source.quantized or source.calibration or SCHEMES[scheme].activations is None:
+    if source.quantized or source.calibration:
+        return compile_source(source, scheme, name, tell)
+    scheme = scheme or source.scheme or SCHEMES["int8"]
+    if scheme.activations is None:
         return compile_source(source, scheme, name, tell)
     tell("no --calibration: nominal ranges, accumulators not proved")
     graph = apply(source.graph, FLOAT_PASSES)
     ranges = {node.name: (-1.0, 1.0) for node in graph.nodes if node.name not in graph.weights}
-    return _compile_unproved(quantize(graph, SCHEMES[scheme], ranges), name, None)
+    return _compile_unproved(quantize(graph, scheme, ranges), name, None)
 
 
 def fits(compiled: Compiled, board: Board) -> bool | None:
@@ -187,7 +190,7 @@ def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was 
         model=model_facts(compiled),
         board=board.name,
         runner="qemu",
-        scheme="int8" if integers else "f32",
+        scheme=scheme_of(compiled.graph),
         samples=len(next(iter(measured.outputs.values()))),
         mismatches=wrong,
         bit_exact=wrong == 0 if integers else None,

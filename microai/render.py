@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from microai.backend import Choice, Choices
 from microai.board import Board
 from microai.graph import Graph, Node
+from microai.kernels import kernel_header
 from microai.names import comment, identifiers
 from microai.op import CValue, Input
 from microai.paths import data_dir
@@ -99,6 +100,8 @@ def literal(value: CValue) -> Any:
         return str(int(value))
     if isinstance(value, int):
         return str(value) if value > -(1 << 31) else "(-2147483647 - 1)"
+    if isinstance(value, str):
+        return value
     if math.isinf(value):
         return "INFINITY" if value > 0 else "-INFINITY"
     text = f"{value:.9g}"
@@ -240,6 +243,6 @@ def kernel_sources(headers: Iterable[str]) -> Sources:
     while wanted:
         name = wanted.pop()
         if name not in sources:
-            sources[name] = (data_dir("firmware") / "kernels" / name).read_text(encoding="utf-8")
+            sources[name] = kernel_header(name.removesuffix(".h"))
             wanted += re.findall(r'#include "(mai_\w+\.h)"', sources[name])
     return dict(sorted(sources.items()))

@@ -11,6 +11,7 @@ from microai.files import load_arrays
 from microai.frontends import load_model
 from microai.graph import Graph
 from microai.names import is_prefix
+from microai.quantize.scheme import SCHEMES, Scheme
 from microai.samples import labels_of, normalized, samples_of, with_statistics
 from microai.types import Array, Arrays
 
@@ -41,7 +42,7 @@ class Source:
     calibration: Arrays | None
     labels: Array | None = None
     raw: bool = False
-    scheme: str | None = None  # the file's own
+    scheme: Scheme | None = None  # the file's own
     borrowed: bool = False  # calibration samples are the ones to run
 
     @property
@@ -57,7 +58,7 @@ def open_source(question: Question, tell: Tell) -> Source:
     graph = load_model(question.model, question.input_shape)
     source = _with_data(graph, question)
     if question.model.endswith(".mai"):
-        source = replace(source, scheme="int8" if source.quantized else "f32")
+        source = replace(source, scheme=None if source.quantized else SCHEMES["f32"])
     if question.normalize == "none":
         return source
     if source.quantized:

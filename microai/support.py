@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The support matrix, read off the template folders."""
 
+import re
 from collections.abc import Sequence
 
-from microai.backend import Kernel, op_slug
+from microai.backend import Kernel
+from microai.op import snake
 from microai.ops import OPS
 
 Matrix = dict[str, dict[str, list[str]]]
@@ -13,11 +15,11 @@ Matrix = dict[str, dict[str, list[str]]]
 def support_matrix(kernels: Sequence[Kernel]) -> Matrix:
     """Which kernel takes which op in which storage."""
     matrix: Matrix = {op.__name__: {} for op in OPS}
-    slugs = sorted(((op_slug(op), op.__name__) for op in OPS), key=lambda pair: -len(pair[0]))
+    longest_first = sorted((op.__name__ for op in OPS), key=len, reverse=True)
     for kernel in kernels:
-        for slug, op in slugs:
-            if kernel.template.startswith(f"{slug}_"):
-                types = kernel.template.removeprefix(f"{slug}_")
+        for op in longest_first:
+            if found := re.fullmatch(rf"{snake(op)}(?:([12]d))?_(.+)", kernel.template):
+                types = " ".join(filter(None, found.groups()))
                 matrix[op].setdefault(kernel.backend, []).append(types)
                 break
     return matrix

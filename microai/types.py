@@ -6,7 +6,7 @@ real = scale * (q - zero). Qm.n is the case scale = 2**-n, zero = 0.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +17,24 @@ Array = npt.NDArray[Any]
 """A tensor in its stored dtype."""
 Arrays = dict[str, Array]
 """Tensors by name."""
+Rounding = Literal["nearest", "floor"]
+"""How real numbers become integers: half up, or down."""
 
 INT_BYTES = {"int8": 1, "int16": 2, "int32": 4}
 
 
 @dataclass(frozen=True)
 class Quant:
-    """Integer storage. `scale` has one value, or one for each index of `axis`."""
+    """Integer storage. `scale` has one value, or one for each index of `axis`.
+
+    `rounding` is how numbers are brought into it.
+    """
 
     dtype: str
     scale: tuple[float, ...]
     zero: int = 0
     axis: int = 0
+    rounding: Rounding = "nearest"
 
     def __post_init__(self) -> None:
         if self.dtype not in INT_BYTES:
@@ -37,6 +43,11 @@ class Quant:
             raise ValueError(f"scale is {self.scale}, expected positive finite numbers")
         if not self.low <= self.zero <= self.high:
             raise ValueError(f"zero is {self.zero}, expected {self.low} to {self.high}")
+
+    @property
+    def fixed_point(self) -> bool:
+        """Whether this is Qm.n: every scale a power of two, zero 0."""
+        return self.zero == 0 and all(math.frexp(s)[0] == 0.5 for s in self.scale)
 
     @property
     def low(self) -> int:

@@ -9,16 +9,17 @@ from microai.graph import Graph, Node, apply, verify
 from microai.op import Const, Input, Op
 from microai.ops import (
     Add,
-    AvgPool2d,
-    Conv2d,
+    AvgPool,
+    Conv,
     Dense,
-    DepthwiseConv2d,
-    MaxPool2d,
+    DepthwiseConv,
+    MaxPool,
     Relu,
     Reshape,
     Softmax,
 )
 from microai.pipeline import quantize_graph
+from microai.quantize.scheme import SCHEMES
 from microai.types import Array, TensorType
 
 
@@ -60,14 +61,14 @@ def residual() -> Graph:
     """Convolutions, a scale to fold, a residual add, pools, a dense layer, softmax."""
     s = Sketch()
     x = s.input("x", 1, 8, 8, 2)
-    conv = s.op("conv", Conv2d(pads=(1, 1, 1, 1)), x, s.const("w", 4, 3, 3, 2), s.const("b", 4))
-    scale = s.op("bn", DepthwiseConv2d(), conv, s.const("g", 1, 1, 4), s.const("h", 4))
+    conv = s.op("conv", Conv(pads=(1, 1, 1, 1)), x, s.const("w", 4, 3, 3, 2), s.const("b", 4))
+    scale = s.op("bn", DepthwiseConv(), conv, s.const("g", 1, 1, 4), s.const("h", 4))
     relu = s.op("relu", Relu(), scale)
-    depthwise = DepthwiseConv2d(pads=(1, 1, 1, 1))
+    depthwise = DepthwiseConv(pads=(1, 1, 1, 1))
     branch = s.op("branch", depthwise, relu, s.const("dw", 3, 3, 4), s.const("db", 4))
     total = s.op("relu6", Relu(6.0), s.op("add", Add(), relu, branch))
-    pooled = s.op("max", MaxPool2d((2, 2), (2, 2)), total)
-    mean = s.op("mean", AvgPool2d((4, 4), (4, 4)), pooled)
+    pooled = s.op("max", MaxPool((2, 2), (2, 2)), total)
+    mean = s.op("mean", AvgPool((4, 4), (4, 4)), pooled)
     flat = s.op("flat", Reshape((1, 4)), s.op("same", Reshape((1, 1, 1, 4)), mean))
     dense = s.op("dense", Dense(), flat, s.const("fw", 3, 4), s.const("fb", 3))
     return s.graph(s.op("softmax", Softmax(), dense))
@@ -79,7 +80,7 @@ def scaled_dense() -> Graph:
     x = s.input("x", 1, 5)
     dense = s.op("dense", Dense(), x, s.const("w", 4, 5), s.const("b", 4))
     image = s.op("image", Reshape((1, 1, 1, 4)), dense)
-    scale = s.op("bn", DepthwiseConv2d(), image, s.const("g", 1, 1, 4), s.const("h", 4))
+    scale = s.op("bn", DepthwiseConv(), image, s.const("g", 1, 1, 4), s.const("h", 4))
     return s.graph(s.op("relu", Relu(), s.op("flat", Reshape((1, 4)), scale)))
 
 
@@ -99,13 +100,13 @@ def chains() -> Graph:
     """Two scales and two rectifiers in a row, and rectifiers behind what has its own storage."""
     s = Sketch(4)
     x = s.input("x", 1, 3, 3, 2)
-    conv = s.op("conv", Conv2d(), x, s.const("w", 4, 2, 2, 2), s.const("b", 4))
-    one = s.op("bn1", DepthwiseConv2d(), conv, s.const("g1", 1, 1, 4), s.const("h1", 4))
-    two = s.op("bn2", DepthwiseConv2d(), one, s.const("g2", 1, 1, 4), s.const("h2", 4))
+    conv = s.op("conv", Conv(), x, s.const("w", 4, 2, 2, 2), s.const("b", 4))
+    one = s.op("bn1", DepthwiseConv(), conv, s.const("g1", 1, 1, 4), s.const("h1", 4))
+    two = s.op("bn2", DepthwiseConv(), one, s.const("g2", 1, 1, 4), s.const("h2", 4))
     limited = s.op("relu6", Relu(6.0), s.op("relu", Relu(), two))
     soft = s.op("softmax", Softmax(), limited)
     again = s.op("r2", Relu(), s.op("r1", Relu(), soft))
-    return s.graph(s.op("pool", MaxPool2d((2, 2), (1, 1)), again))
+    return s.graph(s.op("pool", MaxPool((2, 2), (1, 1)), again))
 
 
 GRAPHS = {"residual": residual, "scaled_dense": scaled_dense, "shared": shared, "chains": chains}
@@ -120,10 +121,10 @@ def samples(graph: Graph, count: int = 16, seed: int = 3) -> dict[str, Array]:
     }
 
 
-def quantized(name: str) -> Graph:
-    """A graph in int8."""
+def quantized(name: str, scheme: str = "int8") -> Graph:
+    """A graph in integers."""
     graph = GRAPHS[name]()
-    return apply(quantize_graph(graph, "int8", samples(graph)), ())
+    return apply(quantize_graph(graph, SCHEMES[scheme], samples(graph)), ())
 
 
 def renamed(graph: Graph, names: dict[str, str]) -> Graph:

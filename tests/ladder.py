@@ -24,14 +24,21 @@ from microai.ops import Dequantize, Quantize
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize import ptq
 from microai.quantize.observe import observe
-from microai.quantize.scheme import SCHEMES as SCHEMES_BY_NAME
+from microai.quantize.scheme import SCHEMES as NAMED
+from microai.quantize.scheme import Scheme, named
 from microai.render import Compiled, render_harness
 from microai.samples import stored
 from microai.types import Array, Quant, TensorType
 from tests.cases import Case
 
 SAMPLES = 3
-SCHEMES = ("f32", "int8", "ties")
+SCHEMES: dict[str, Scheme] = {
+    **NAMED,
+    "ties": NAMED["int8"],  # with scales that are powers of two
+    "floor": named("int8", "floor"),
+    "qmn8-floor": named("qmn8", "floor", per_channel=True),
+    "qmn16-floor": named("qmn16", "floor"),
+}
 BACKEND_NAMES = tuple(backend.name for backend in BACKENDS)
 
 
@@ -77,22 +84,17 @@ def trial(case: Case, scheme: str, backend: str, name: str = "model", seed: int 
     graph = case_graph(case, seed)
     if scheme != "f32":
         calibration = inputs_of(graph, seed + 1, spread=0.5)
-        make = tied if scheme == "ties" else quantized
-        graph = half_float(make(graph, calibration))
+        make = tied if scheme == "ties" else quantize_graph
+        graph = half_float(make(graph, SCHEMES[scheme], calibration))
     chosen = kernels([b for b in BACKENDS if b.name in (backend, "portable")])
     compiled = compile_graph(graph, name, chosen)
     inputs = stored(compiled.graph, inputs_of(compiled.graph, seed + 2, spread=1.5))
     return Trial(compiled, inputs, interpret(compiled.graph, inputs))
 
 
-def quantized(graph: Graph, calibration: Mapping[str, Array]) -> Graph:
-    """As users get it: exact ties are rare under such scales."""
-    return quantize_graph(graph, "int8", calibration)
-
-
-def tied(graph: Graph, calibration: Mapping[str, Array]) -> Graph:
+def tied(graph: Graph, scheme: Scheme, calibration: Mapping[str, Array]) -> Graph:
     """Every scale a power of two: many sums are exact ties, where rounding up must be seen."""
-    proposed = ptq.propose(graph, SCHEMES_BY_NAME["int8"], observe(graph, calibration))
+    proposed = ptq.propose(graph, scheme, observe(graph, calibration))
     quants = ptq.settle(graph, {name: _power_of_two(quant) for name, quant in proposed.items()})
     return ptq.store(graph, quants)
 

@@ -59,9 +59,9 @@ def test_boards_and_ops_as_tables_and_json() -> None:
     apollo = next(b for b in found["boards"] if b["name"] == "apollo3")
     assert all(clock["wait_states"] is None for clock in apollo["clocks"])
     matrix = json.loads(Result("ops", "--json").stdout)
-    assert matrix["Conv2d"] == {"portable": ["f32", "s8"]}
-    assert matrix["Quantize"] == {"portable": ["f32_ys8"]}
-    assert "DepthwiseConv2d" in Result("ops").stdout
+    assert matrix["Conv"]["portable"] == ["1d f32", "1d int", "2d f32", "2d int"]
+    assert matrix["Quantize"] == {"portable": ["f32_yint", "int"]}
+    assert "DepthwiseConv" in Result("ops").stdout
 
 
 def test_doctor_tries_the_tools() -> None:

@@ -52,7 +52,7 @@ ERRORS = {
     "name": (["check", TINY, "--name", "a b"], 2, "--name is 'a b'"),
     "normalize": (["generate", TINY, "--normalize", "x", "-o", "o"], 2, "zscore or none"),
     "shape": (["check", TINY, "--input-shape", "1,a"], 2, "--input-shape is '1,a'"),
-    "calibration": (["generate", TINY, "-o", "o"], 2, "needs real samples: pass --calibration"),
+    "calibration": (["generate", TINY, "-o", "o"], 2, "need real samples: pass --calibration"),
     "model": (["check", "x.txt"], 2, "expected one of"),
     "unsupported": (["check", f"{HERE}:unsupported"], 3, "aten.gelu.default (float32)"),
     "diverged": (["check", f"{HERE}:diverged"], 3, "NaN"),

@@ -11,6 +11,7 @@ from microai.interpret import interpret
 from microai.ops import Add, Dense
 from microai.passes import FLOAT_PASSES
 from microai.pipeline import compile_graph, quantize_graph
+from microai.quantize.scheme import SCHEMES
 from microai.types import TensorType
 from tests.graphs import Sketch, samples
 
@@ -71,7 +72,7 @@ def test_compressed_graphs_go_all_the_way(method, bound: float) -> None:
     inputs = samples(graph)
     before, after = (interpret(g, inputs)["last"] for g in (graph, smaller))
     assert np.abs(before - after).max() < bound
-    assert compile_graph(quantize_graph(smaller, "int8", inputs)).sources
+    assert compile_graph(quantize_graph(smaller, SCHEMES["int8"], inputs)).sources
 
 
 def test_low_rank_saves_weights() -> None:

@@ -14,11 +14,11 @@ from microai.fixedpoint import dequantize
 from microai.op import Op
 from microai.ops import (
     Add,
-    AvgPool2d,
-    Conv2d,
+    AvgPool,
+    Conv,
     Dense,
-    DepthwiseConv2d,
-    MaxPool2d,
+    DepthwiseConv,
+    MaxPool,
     Relu,
     Reshape,
     Softmax,
@@ -38,6 +38,7 @@ from tests.ladder import (
     trial,
 )
 
+SLACK = 0.1  # steps, for multipliers of 15 bits and tables of 22
 LADDER = [(s, b) for s in SCHEMES for b in BACKEND_NAMES]
 NAMES = {s: [name for name, case in CASES.items() if applies(case, s)] for s in SCHEMES}
 PARAMETERS = [
@@ -62,7 +63,7 @@ def test_rung1_shapes(name: str) -> None:
     torch.testing.assert_close(run(*range(SAMPLES)), torch.cat(single))
 
 
-@pytest.mark.parametrize("scheme", ["int8", "ties"])
+@pytest.mark.parametrize("scheme", [s for s in SCHEMES if s != "f32"])
 @pytest.mark.parametrize("name", NAMES["int8"])
 def test_rung2_integers_stay_near_floats(name: str, scheme: str) -> None:
     """The integer rule is the float rule of the same numbers, within a rounding."""
@@ -78,8 +79,10 @@ def test_rung2_integers_stay_near_floats(name: str, scheme: str) -> None:
         return
     quant = node.type.quant
     low, high = ((limit - quant.zero) * quant.scale[0] for limit in (quant.low, quant.high))
-    steps = np.abs(found - np.clip(expected, low, high)) / quant.scale[0]
-    assert steps.max() <= (0.53 if not isinstance(node.op, Softmax) else 0.6)
+    steps = (found - np.clip(expected, low, high)) / quant.scale[0]
+    down = 1.0 if quant.rounding == "floor" else 0.5
+    assert -down - SLACK <= steps.min()
+    assert steps.max() <= 1 - down + SLACK
 
 
 def _real(array: np.ndarray, kind: TensorType) -> np.ndarray:
@@ -162,13 +165,13 @@ clamps = st.sampled_from([(None, None), (0.0, None), (0.0, 0.8)])
 def drawn_cases(draw) -> Case:
     """Any op at any small shape that it accepts."""
     kind = draw(st.sampled_from(
-        [Add, AvgPool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d, Relu, Reshape, Softmax]
+        [Add, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu, Reshape, Softmax]
     ))  # fmt: skip
     height, width, channels = draw(sizes), draw(sizes), draw(sizes)
     shape = (1, height, width, channels)
-    if kind in (Conv2d, DepthwiseConv2d):
+    if kind in (Conv, DepthwiseConv):
         return _drawn_conv(draw, kind, shape)
-    if kind in (MaxPool2d, AvgPool2d):
+    if kind in (MaxPool, AvgPool):
         return _drawn_pool(draw, kind, shape)
     vector = (1, math.prod(shape))
     rows = draw(sizes)
@@ -185,12 +188,12 @@ def drawn_cases(draw) -> Case:
 def _drawn_conv(draw, kind, shape) -> Case:
     kernel, padding = draw(pairs), draw(pads)
     shape = _enlarged(shape, kernel, padding)
-    if kind is DepthwiseConv2d:
-        op = DepthwiseConv2d(draw(pairs), padding, draw(clamps))
+    if kind is DepthwiseConv:
+        op = DepthwiseConv(draw(pairs), padding, clamp=draw(clamps))
         return op, [shape, (*kernel, shape[3]), (shape[3],)]
     groups = draw(st.sampled_from([g for g in (1, 2, 3) if shape[3] % g == 0]))
     out = groups * draw(st.integers(1, 3))
-    op = Conv2d(draw(pairs), padding, groups, draw(clamps))
+    op = Conv(draw(pairs), padding, groups=groups, clamp=draw(clamps))
     return op, [shape, (out, *kernel, shape[3] // groups), (out,)]
 
 
@@ -198,9 +201,9 @@ def _drawn_pool(draw, kind, shape) -> Case:
     kernel = draw(pairs)
     padding = tuple(min(p, kernel[i // 2] - 1) for i, p in enumerate(draw(pads)))
     shape = _enlarged(shape, kernel, padding)
-    if kind is MaxPool2d:
-        return MaxPool2d(kernel, draw(pairs), padding), [shape]
-    return AvgPool2d(kernel, draw(pairs), padding, draw(st.booleans())), [shape]
+    if kind is MaxPool:
+        return MaxPool(kernel, draw(pairs), padding), [shape]
+    return AvgPool(kernel, draw(pairs), padding, draw(st.booleans())), [shape]
 
 
 def _enlarged(shape, kernel, padding) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from microai.graph import Graph, replace_node
-from microai.ops import Add, Dense, MaxPool2d, Relu, Reshape
+from microai.ops import Add, Dense, MaxPool, Relu, Reshape
 from microai.plan import ALIGN, Plan, live_buffers, plan
 from tests.graphs import GRAPHS, Sketch, quantized
 
@@ -39,7 +39,7 @@ def test_elementwise_ops_work_in_place() -> None:
     """A chain of them needs one buffer."""
     s = Sketch()
     x = s.input("x", 1, 4, 4, 2)
-    pooled = s.op("pool", MaxPool2d((2, 2), (1, 1)), s.op("relu", Relu(), x))
+    pooled = s.op("pool", MaxPool((2, 2), (1, 1)), s.op("relu", Relu(), x))
     graph = s.graph(s.op("flat", Reshape((1, 18)), pooled))
     assert plan(graph, {}).arena_bytes == 4 * 4 * 2 * 4
 
@@ -68,7 +68,7 @@ def test_padding_forbids_in_place_pooling() -> None:
     """With padding the output runs ahead of the input."""
     s = Sketch()
     x = s.input("x", 1, 4, 4, 1)
-    graph = s.graph(s.op("pool", MaxPool2d((2, 2), (1, 1), (1, 0, 1, 0)), x))
+    graph = s.graph(s.op("pool", MaxPool((2, 2), (1, 1), (1, 0, 1, 0)), x))
     assert plan(graph, {}).arena_bytes == 2 * 4 * 4 * 4
 
 

@@ -6,14 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from microai import bounds
 from microai.errors import UnsupportedError
-from microai.fixedpoint import dequantize
+from microai.fixedpoint import dequantize, rescale
 from microai.graph import Graph
 from microai.interpret import interpret
-from microai.ops import AvgPool2d, Dense, Relu, Softmax
+from microai.ops import AvgPool, Dense, Relu, Softmax
 from microai.ops.softmax import PROBABILITY
 from microai.pipeline import compile_graph, quantize_graph
-from microai.quantize.ptq import affine, symmetric
+from microai.quantize.ptq import affine, weight
+from microai.quantize.scheme import SCHEMES
 from microai.samples import stored
 from microai.types import QTensor, Quant, TensorType
 from tests.graphs import GRAPHS, Sketch, quantized, samples
@@ -30,7 +32,7 @@ def dense(w: np.ndarray, b: np.ndarray) -> Graph:
 def error_in_steps(graph: Graph, name: str) -> float:
     """The largest distance between the float and the integer network's output."""
     inputs = samples(graph)
-    integers = quantize_graph(graph, "int8", inputs)
+    integers = quantize_graph(graph, SCHEMES["int8"], inputs)
     found = interpret(compile_graph(integers).graph, stored(integers, inputs))[name]
     quant = integers[name].type.stored
     reals = dequantize(QTensor(found.astype(np.int64), quant))
@@ -85,7 +87,7 @@ def test_affine_ranges_hold_zero() -> None:
 def test_symmetric_weights_leave_out_the_lowest() -> None:
     """-127..127 for each channel."""
     w = np.array([[1.0, -2.0], [0.0, 0.5]])
-    quant = symmetric(w, 0, "int8")
+    quant = weight(w, 0, SCHEMES["int8"])
     assert quant.scale == (2 / 127, 0.5 / 127)
     assert quant.zero == 0
 
@@ -94,17 +96,18 @@ def test_the_bound_counts_the_zero_point() -> None:
     """Inputs from 0 up have zero -128: |x - zero| reaches 255, twice what |x| does."""
     graph = dense(np.ones((1, 90_000), np.float32), np.zeros(1))
     positive = {"x": np.abs(samples(graph, 2)["x"])}
-    with pytest.raises(UnsupportedError, match="channel 0 can reach"):
-        compile_graph(quantize_graph(graph, "int8", positive))
+    compiled = compile_graph(quantize_graph(graph, SCHEMES["int8"], positive))
+    assert "mai_dense_s8_wide(" in compiled.sources["model.c"]
     around = {"x": samples(graph, 2)["x"]}
-    assert compile_graph(quantize_graph(graph, "int8", around))
+    compiled = compile_graph(quantize_graph(graph, SCHEMES["int8"], around))
+    assert "mai_dense_s8(" in compiled.sources["model.c"]
 
 
 def test_imprecise_rescales_are_refused() -> None:
     """A channel whose multiplier keeps no bits beside a far larger one."""
     w = np.vstack([np.full(600, 1e-7), np.full(600, 1e4)]).astype(np.float32)
     graph = dense(w, np.zeros(2))
-    graph = quantize_graph(graph, "int8", samples(graph, 4))
+    graph = quantize_graph(graph, SCHEMES["int8"], samples(graph, 4))
     tiny = graph["y"].type.stored
     nodes = tuple(
         replace(n, type=replace(n.type, quant=replace(tiny, scale=(tiny.scale[0] * 1e-11,))))
@@ -119,26 +122,46 @@ def test_a_global_mean_over_many_pixels() -> None:
     """Only window sizes that occur set the shift: 9216 elements are averaged well."""
     s = Sketch()
     x = s.input("x", 1, 96, 96, 1)
-    graph = s.graph(s.op("y", AvgPool2d((96, 96), (96, 96)), x))
+    graph = s.graph(s.op("y", AvgPool((96, 96), (96, 96)), x))
     assert error_in_steps(graph, "y") < 1.6
-    compiled = compile_graph(quantize_graph(graph, "int8", samples(graph, 4)))
+    compiled = compile_graph(quantize_graph(graph, SCHEMES["int8"], samples(graph, 4)))
     assert "multipliers[1]" in compiled.sources["model.c"]
 
 
 def test_softmax_sums_of_a_thousand_equal_classes_fit() -> None:
     """The table leaves room for their sum."""
     q = QTensor(np.zeros((1, 1000), np.int64), Quant("int8", (0.1,)))
-    assert set(Softmax().run_int(q, PROBABILITY).ravel()) == {-128}
-    table = Softmax().c_params(TensorType((1, 1000), q.quant), TensorType((1, 1000), PROBABILITY))
+    assert set(Softmax().run_int(q, PROBABILITY["int8"]).ravel()) == {-128}
+    table = Softmax().c_params(
+        TensorType((1, 1000), q.quant), TensorType((1, 1000), PROBABILITY["int8"])
+    )
     assert 1000 * table["table"][0] < 2**31
 
 
-def test_accumulators_that_could_overflow_are_refused() -> None:
-    """With the channel and the bound; a float network passes."""
-    graph = dense(np.ones((2, 140_000), np.float32), np.zeros(2))
-    inputs = samples(graph, 2)
+def test_sums_beyond_what_is_exact_are_refused(monkeypatch) -> None:
+    """With the channel and the bound; no network of a megabyte reaches 2**53."""
+    monkeypatch.setattr(bounds, "LARGEST_SUM", 1 << 20)
+    graph = dense(np.ones((2, 100), np.float32), np.zeros(2))
     with pytest.raises(UnsupportedError) as raised:
-        compile_graph(quantize_graph(graph, "int8", inputs))
+        compile_graph(quantize_graph(graph, SCHEMES["int8"], samples(graph, 2)))
     assert "y: channel 0 can reach" in str(raised.value)
-    assert "over the int32 accumulator's 2147483647" in str(raised.value)
-    assert compile_graph(quantize_graph(graph, "f32", None))
+    assert "over the 1048576 that sums may reach" in str(raised.value)
+
+
+@pytest.mark.parametrize("low", [-(1 << 52), -(1 << 31) - 1, -(1 << 31), 1 << 31, 1 << 40])
+@pytest.mark.parametrize("shift", [1, 31, 32, 33, 34, 62])
+@pytest.mark.parametrize("rounding", ["nearest", "floor"])
+def test_wide_sums_are_rescaled_exactly(low: int, shift: int, rounding: str) -> None:
+    """Against Python's own integers, ties included."""
+    random = np.random.default_rng(shift)
+    acc = low + random.integers(-(1 << 20), 1 << 20, 200)
+    acc[:50] = acc[:50] >> 8 << 8
+    multipliers = random.integers(1 << 30, 1 << 31, 200)
+    multipliers[:50] = 1 << 30
+    half = (1 << (shift - 1)) if rounding == "nearest" else 0
+    exact = [(int(a) * int(m) + half) >> shift for a, m in zip(acc, multipliers, strict=True)]
+    fits = [abs(e) < 1 << 62 for e in exact]
+    found = rescale(acc, multipliers, shift, rounding)
+    assert [f for f, ok in zip(found.tolist(), fits, strict=True) if ok] == [
+        e for e, ok in zip(exact, fits, strict=True) if ok
+    ]

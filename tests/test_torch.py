@@ -13,7 +13,7 @@ from microai.frontends import load_model
 from microai.frontends.torch import import_module
 from microai.graph import Graph, apply
 from microai.interpret import interpret
-from microai.ops import Conv2d, Dense, DepthwiseConv2d, Relu
+from microai.ops import Conv, Dense, DepthwiseConv, Relu
 from microai.passes import FLOAT_PASSES
 from tests import networks
 from tests.networks import NETWORKS, shaken
@@ -50,7 +50,7 @@ def test_batch_norms_and_rectifiers_are_gone() -> None:
     module, inputs = networks.everything()
     graph = apply(import_module(module, inputs), FLOAT_PASSES)
     ops = [type(node.op) for node in graph.steps]
-    assert ops.count(DepthwiseConv2d) == 1
+    assert ops.count(DepthwiseConv) == 1
     assert ops.count(Relu) == 2  # of the flattened pool, which cannot clamp
     assert graph["conv"].op.clamp == (0.0, None)
     assert not {"norm", "norm1d"} & {node.name for node in graph.steps}
@@ -60,8 +60,8 @@ def test_grouped_depthwise_and_plain_convolutions_are_told_apart() -> None:
     """By their groups."""
     module, inputs = networks.everything()
     graph = import_module(module, inputs)
-    assert isinstance(graph["depthwise"].op, DepthwiseConv2d)
-    assert graph["grouped"].op == Conv2d(stride=(2, 1), groups=4)
+    assert isinstance(graph["depthwise"].op, DepthwiseConv)
+    assert graph["grouped"].op == Conv((2, 1), (0, 0, 0, 0), (1, 1), 4)
     assert isinstance(graph["wide"].op, Dense)
 
 
@@ -94,7 +94,6 @@ def test_everything_unsupported_in_one_message() -> None:
     lines = [re.sub(r":\d+\)", ":LINE)", line) for line in str(raised.value).splitlines()]
     assert lines == [
         "cannot deploy this network:",
-        "  dilated: aten.conv2d.default (float32): dilation is (2, 2); use dilation 1",
         "  act: aten.gelu.default (float32): no such op here; use ReLU",
         "  up: aten.conv_transpose2d.input (float32): no such op here; use Conv2d",
         f"{TOP} aten.argmax.default (int64): {NONE}; use nothing: take the largest output in C",

@@ -9,15 +9,16 @@
 static inline void mai_avg_pool2d_f32(const float *x, float *y, mai_window n, int32_t count_pads)
 {
     for (int32_t i = 0; i < n.out_h; i++) {
+        const mai_taps rows = mai_taps_h(n, i);
         for (int32_t j = 0; j < n.out_w; j++) {
-            const mai_taps t = mai_taps_at(n, i, j);
-            const int32_t inside = (t.k_end - t.k_first) * (t.l_end - t.l_first);
+            const mai_taps cols = mai_taps_w(n, j);
+            const int32_t inside = (rows.end - rows.first) * (cols.end - cols.first);
             const int32_t count = count_pads ? n.k_h * n.k_w : inside;
             for (int32_t c = 0; c < n.in_c; c++) {
                 float acc = 0.0f;
-                for (int32_t k = t.k_first; k < t.k_end; k++) {
-                    for (int32_t l = t.l_first; l < t.l_end; l++) {
-                        acc += x[((t.top + k) * n.in_w + t.left + l) * n.in_c + c];
+                for (int32_t k = rows.first; k < rows.end; k++) {
+                    for (int32_t l = cols.first; l < cols.end; l++) {
+                        acc += x[((rows.at + k) * n.in_w + cols.at + l) * n.in_c + c];
                     }
                 }
                 *y++ = acc / (float)count;

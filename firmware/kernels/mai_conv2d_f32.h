@@ -6,30 +6,32 @@
 #include "mai_dot_f32.h"
 #include "mai_window.h"
 
-/* y[i,j,o] = clamp(b[o] + sum_{k,l,c} x[i*s+k-p, j*s+l-p, c] * w[o,k,l,c]);
+/* y[i,j,o] = clamp(b[o] + sum_{k,l,c} x[i*s+k*d-p, j*s+l*d-p, c] * w[o,k,l,c]);
  * outside the image x is 0; c runs over the input channels of o's group */
 static inline void mai_conv2d_f32(const float *x, const float *w, const float *b, float *y,
-                                  mai_window n, int32_t groups, float low, float high)
+                                 mai_window n, int32_t groups, float low, float high)
 {
     const int32_t group_in = n.in_c / groups;
     const int32_t group_out = n.out_c / groups;
     for (int32_t i = 0; i < n.out_h; i++) {
+        const mai_taps rows = mai_taps_h(n, i);
         for (int32_t j = 0; j < n.out_w; j++) {
-            const mai_taps t = mai_taps_at(n, i, j);
-            const int32_t pixels = t.l_end - t.l_first;
+            const mai_taps cols = mai_taps_w(n, j);
             for (int32_t o = 0; o < n.out_c; o++) {
                 const int32_t channel = o / group_out * group_in;
                 float acc = b[o];
-                for (int32_t k = t.k_first; k < t.k_end; k++) {
-                    const int32_t pixel = (t.top + k) * n.in_w + t.left + t.l_first;
-                    const float *from = x + pixel * n.in_c + channel;
-                    const float *taps = w + ((o * n.k_h + k) * n.k_w + t.l_first) * group_in;
-                    if (groups == 1) { /* the pixels of a row lie side by side */
-                        acc = mai_dot_f32(acc, from, taps, pixels * group_in);
+                for (int32_t k = rows.first; k < rows.end; k++) {
+                    const float *row = x + (rows.at + k * n.dilation_h) * n.in_w * n.in_c + channel;
+                    const float *taps = w + (o * n.k_h + k) * n.k_w * group_in;
+                    if (groups == 1 && n.dilation_w == 1) { /* the pixels lie side by side */
+                        acc = mai_dot_f32(acc, row + (cols.at + cols.first) * n.in_c,
+                                         taps + cols.first * group_in,
+                                         (cols.end - cols.first) * group_in);
                         continue;
                     }
-                    for (int32_t l = 0; l < pixels; l++) {
-                        acc = mai_dot_f32(acc, from + l * n.in_c, taps + l * group_in, group_in);
+                    for (int32_t l = cols.first; l < cols.end; l++) {
+                        acc = mai_dot_f32(acc, row + (cols.at + l * n.dilation_w) * n.in_c,
+                                         taps + l * group_in, group_in);
                     }
                 }
                 *y++ = mai_clamp_f32(acc, low, high);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Geometry and arithmetic that kernels share. Callers pass literals, so that every call is
- * compiled for its own shape. */
+/* Geometry that kernels share. Callers pass literals, so that every call is compiled for its own
+ * shape. */
 #ifndef MAI_WINDOW_H
 #define MAI_WINDOW_H
 
@@ -12,30 +12,36 @@ typedef struct {
     int32_t out_h, out_w, out_c;
     int32_t k_h, k_w;
     int32_t stride_h, stride_w;
-    int32_t pad_top, pad_left;
+    int32_t dilation_h, dilation_w;
+    int32_t pad_h, pad_w;
 } mai_window;
 
-/* Where a window lies: its corner in the image, and its taps that fall inside. */
+/* Where a window lies along one axis: its first tap in the image, and its taps that fall inside. */
 typedef struct {
-    int32_t top, left;
-    int32_t k_first, k_end;
-    int32_t l_first, l_end;
+    int32_t at;
+    int32_t first, end;
 } mai_taps;
 
-/* The window of output pixel (i, j). */
-static inline mai_taps mai_taps_at(mai_window n, int32_t i, int32_t j)
+static inline mai_taps mai_taps_at(int32_t at, int32_t size, int32_t kernel, int32_t dilation)
 {
-    const int32_t top = i * n.stride_h - n.pad_top;
-    const int32_t left = j * n.stride_w - n.pad_left;
+    const int32_t inside = (size - at + dilation - 1) / dilation;
     const mai_taps taps = {
-        .top = top,
-        .left = left,
-        .k_first = top < 0 ? -top : 0,
-        .k_end = n.in_h - top < n.k_h ? n.in_h - top : n.k_h,
-        .l_first = left < 0 ? -left : 0,
-        .l_end = n.in_w - left < n.k_w ? n.in_w - left : n.k_w,
+        .at = at,
+        .first = at < 0 ? (dilation - 1 - at) / dilation : 0,
+        .end = inside < kernel ? inside : kernel,
     };
     return taps;
+}
+
+/* The taps of output row i, and of output column j. */
+static inline mai_taps mai_taps_h(mai_window n, int32_t i)
+{
+    return mai_taps_at(i * n.stride_h - n.pad_h, n.in_h, n.k_h, n.dilation_h);
+}
+
+static inline mai_taps mai_taps_w(mai_window n, int32_t j)
+{
+    return mai_taps_at(j * n.stride_w - n.pad_w, n.in_w, n.k_w, n.dilation_w);
 }
 
 #endif

@@ -12,16 +12,16 @@ import numpy as np
 
 from microai.frontends.aten_call import Arguments, bias, reshape, weight
 from microai.frontends.aten_window import (
-    adaptive_avg_pool2d,
-    adaptive_max_pool2d,
+    adaptive_avg_pool,
+    adaptive_max_pool,
     amax,
-    avg_pool2d,
-    conv2d,
-    max_pool2d,
+    avg_pool,
+    conv,
+    max_pool,
     mean,
 )
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Add, Dense, DepthwiseConv2d, Relu, Softmax
+from microai.ops import Add, Dense, DepthwiseConv, Relu, Softmax
 
 Importer = Callable[[Builder, Arguments, Shape], Value]
 
@@ -39,7 +39,7 @@ def linear(b: Builder, a: Arguments, shape: Shape) -> Value:
 def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:
     """At inference a scale and a shift for each channel: a 1x1 depthwise convolution."""
     x = a["input"]
-    if not x.canonical or len(x.shape) not in (2, 4):
+    if not x.canonical or len(x.shape) not in (2, 3, 4):
         raise RefusedError(f"its input has shape {x.shape}, flattened", "BatchNorm before flatten")
     mean, var = (weight(a, key) for key in ("running_mean", "running_var"))
     channels = len(mean.array)
@@ -47,10 +47,11 @@ def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:
     beta = a["bias"].array if a.get("bias") else np.zeros(channels, np.float32)
     scale = gamma / np.sqrt(var.array + a["eps"])
     stem = mean.name.removesuffix("running_mean")
-    taps = b.const(f"{stem}scale", scale.reshape(1, 1, -1))
+    axes = max(len(x.shape) - 2, 1)
+    taps = b.const(f"{stem}scale", scale.reshape(*(1,) * axes, -1))
     shift = b.const(f"{stem}shift", beta - mean.array * scale)
-    image = reshape(b, {"self": x}, (1, channels, 1, 1)) if len(x.shape) == 2 else x
-    normal = b.op(DepthwiseConv2d(), (image.name, taps, shift), image.shape)
+    image = reshape(b, {"self": x}, (1, channels, 1)) if len(x.shape) == 2 else x
+    normal = b.op(DepthwiseConv(), (image.name, taps, shift), image.shape)
     return reshape(b, {"self": normal}, shape) if len(x.shape) == 2 else normal
 
 
@@ -99,7 +100,7 @@ def _rectify(
 def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Over the channels, which come last here."""
     x = a["self"]
-    if len(shape) not in (2, 4) or a["dim"] % len(shape) != 1 or a.get("dtype"):
+    if len(shape) not in (2, 3, 4) or a["dim"] % len(shape) != 1 or a.get("dtype"):
         raise RefusedError(f"it runs over axis {a['dim']} of {shape}", "axis 1, the channels")
     return b.op(Softmax(), (x.name,), shape, x.order)
 
@@ -113,8 +114,10 @@ def same(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an i
 
 
 IMPORTERS: dict[str, Importer] = {
-    "conv2d.default": conv2d,
-    "conv2d.padding": conv2d,
+    "conv1d.default": conv,
+    "conv1d.padding": conv,
+    "conv2d.default": conv,
+    "conv2d.padding": conv,
     "linear.default": linear,
     "_native_batch_norm_legit_no_training.default": batch_norm,
     "add.Tensor": add,
@@ -123,10 +126,14 @@ IMPORTERS: dict[str, Importer] = {
     "hardtanh.default": hardtanh,
     "clamp.default": clamp,
     "clamp_min.default": clamp,
-    "max_pool2d.default": max_pool2d,
-    "avg_pool2d.default": avg_pool2d,
-    "adaptive_avg_pool2d.default": adaptive_avg_pool2d,
-    "adaptive_max_pool2d.default": adaptive_max_pool2d,
+    "max_pool1d.default": max_pool,
+    "max_pool2d.default": max_pool,
+    "avg_pool1d.default": avg_pool,
+    "avg_pool2d.default": avg_pool,
+    "adaptive_avg_pool1d.default": adaptive_avg_pool,
+    "adaptive_avg_pool2d.default": adaptive_avg_pool,
+    "adaptive_max_pool1d.default": adaptive_max_pool,
+    "adaptive_max_pool2d.default": adaptive_max_pool,
     "mean.dim": mean,
     "amax.default": amax,
     "flatten.using_ints": reshape,
@@ -148,9 +155,6 @@ IMPORTERS: dict[str, Importer] = {
 """Importers by ATen overload."""
 
 INSTEAD = {
-    "conv1d": "Conv2d on (N, C, 1, L) with a (1, k) kernel",
-    "max_pool1d": "MaxPool2d on (N, C, 1, L)",
-    "avg_pool1d": "AvgPool2d on (N, C, 1, L)",
     "log_softmax": "Softmax, or the logits: the largest is the same",
     "mul": "BatchNorm2d for a scale of each channel",
     "cat": "an Add of equal shapes",

@@ -31,8 +31,10 @@ class Weight:
 def image(a: Arguments, key: str) -> Value:
     """An argument that must be a feature map lying as deployed ones do."""
     value: Value = a[key]
-    if len(value.shape) != 4:
-        raise RefusedError(f"its input has shape {value.shape}", "a 4-D input (N, C, H, W)")
+    if len(value.shape) not in (3, 4):
+        raise RefusedError(
+            f"its input has shape {value.shape}", "a signal (N, C, L) or an image (N, C, H, W)"
+        )
     if not value.canonical:
         raise RefusedError("its input is a flattened feature map under another shape")
     return value
@@ -61,6 +63,6 @@ def reshape(b: Builder, a: Arguments, shape: Shape) -> Value:
     if shape[:1] != (1,):
         raise RefusedError(f"it makes {shape}", "a shape that keeps the batch axis")
     plain = np.array_equal(x.order, canonical_order(shape))
-    if not plain and len(shape) == 4:
+    if not plain and len(shape) > 2:
         raise RefusedError(f"{x.shape} to {shape} moves elements", "keep channels and image apart")
     return b.op(Reshape(deployed_shape(shape)), (x.name,), shape, x.order)

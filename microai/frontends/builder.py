@@ -42,12 +42,12 @@ class Value:
 def canonical_order(shape: Shape) -> Ints:
     """For each deployed element, its index in the model's flattened tensor (batch 1)."""
     index = np.arange(int(np.prod(shape)))
-    return index.reshape(shape).transpose(0, 2, 3, 1).ravel() if len(shape) == 4 else index
+    return np.moveaxis(index.reshape(shape), 1, -1).ravel() if len(shape) > 1 else index
 
 
 def deployed_shape(shape: Shape) -> Shape:
-    """NCHW to NHWC; other ranks stay."""
-    return (shape[0], shape[2], shape[3], shape[1]) if len(shape) == 4 else shape
+    """Channels first to channels last."""
+    return (shape[0], *shape[2:], shape[1]) if len(shape) > 1 else shape
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Builder:
 
     def input(self, name: str, shape: Shape) -> Value:
         """A tensor the caller fills."""
-        axes = (0, 2, 3, 1) if len(shape) == 4 else ()
+        axes = (0, *range(2, len(shape)), 1) if len(shape) > 2 else ()
         deployed = deployed_shape(shape)
         self._append(Node(name, Input(deployed, axes=axes), (), TensorType(deployed)))
         return Value(name, shape, canonical_order(shape))

@@ -135,8 +135,10 @@ class _Reader:
         if not isinstance(node.meta.get("val"), torch.Tensor):
             raise RefusedError("it is not a tensor", "tensor inputs only")
         shape = _shape(node)
-        if len(shape) not in (2, 4) or shape[0] != 1:
-            raise RefusedError(f"the input is {shape}", "(1, features) or (1, C, H, W), batch 1")
+        if len(shape) not in (2, 3, 4) or shape[0] != 1:
+            raise RefusedError(
+                f"the input is {shape}", "(1, features), (1, C, L) or (1, C, H, W), batch 1"
+            )
         return self.builder.input(name, shape)
 
     def _call_function(self, node: Any) -> Value | Weight | None:

@@ -3,12 +3,12 @@
 
 from microai.op import Const, Input, Op
 from microai.ops.add import Add
-from microai.ops.avg_pool2d import AvgPool2d
-from microai.ops.conv2d import Conv2d
+from microai.ops.avg_pool import AvgPool
+from microai.ops.conv import Conv
 from microai.ops.dense import Dense
-from microai.ops.depthwise_conv2d import DepthwiseConv2d
+from microai.ops.depthwise_conv import DepthwiseConv
 from microai.ops.dequantize import Dequantize
-from microai.ops.max_pool2d import MaxPool2d
+from microai.ops.max_pool import MaxPool
 from microai.ops.quantize import Quantize
 from microai.ops.relu import Relu
 from microai.ops.reshape import Reshape
@@ -16,12 +16,12 @@ from microai.ops.softmax import Softmax
 
 OPS: tuple[type[Op], ...] = (
     Add,
-    AvgPool2d,
-    Conv2d,
+    AvgPool,
+    Conv,
     Dense,
-    DepthwiseConv2d,
+    DepthwiseConv,
     Dequantize,
-    MaxPool2d,
+    MaxPool,
     Quantize,
     Relu,
     Reshape,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from microai.fixedpoint import Clamp, Scaling, clamp_ints, multiplier_shift, requantize
+from microai.fixedpoint import Clamp, Scaling, clamp_ints, half_of, multiplier_shift, requantize
 from microai.op import Accumulator, CParams, Storage
 from microai.types import Floats, Ints, QTensor, Quant, TensorType
 
@@ -24,7 +24,7 @@ def exact_matmul(a: Ints, b: Ints) -> Ints:
 def bias_storage(x: Quant, w: Quant) -> Storage:
     """The bias joins the accumulator, so it is int32 at x.scale * w.scale."""
     scale = tuple(x.scale[0] * s for s in w.scale)
-    return Storage({2: Quant("int32", scale, axis=0)})
+    return Storage({2: Quant("int32", scale, axis=0, rounding=w.rounding)})
 
 
 def ratios(x: Quant, w: Quant, out: Quant, channels: int) -> Floats:
@@ -60,6 +60,7 @@ def linear_params(x: TensorType, w: TensorType, out: TensorType, clamp: Clamp) -
     low, high = clamp_ints(clamp, out.stored)
     return {
         "multipliers": scaling.multipliers, "shift": scaling.shift,
+        "half": half_of(scaling.shift, out.stored.rounding),
         "x_zero": x.stored.zero, "y_zero": out.stored.zero, "low": low, "high": high,
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from microai.errors import ShapeError
-from microai.fixedpoint import Clamp, clamp_ints, requantize_sum, sum_scaling
+from microai.fixedpoint import Clamp, clamp_ints, half_of, requantize_sum, sum_scaling
 from microai.op import Accumulator, CParams, Op
 from microai.ops._linear import clamp_float, clamp_params
 from microai.types import Ints, QTensor, Quant, TensorType
@@ -51,7 +51,8 @@ class Add(Op):
         return {
             "size": out.size, "a_zero": a.stored.zero, "b_zero": b.stored.zero,
             "a_multiplier": scaling.multipliers[0], "b_multiplier": scaling.multipliers[1],
-            "shift": scaling.shift, "y_zero": out.stored.zero, "low": low, "high": high,
+            "shift": scaling.shift, "half": half_of(scaling.shift, out.stored.rounding),
+            "y_zero": out.stored.zero, "low": low, "high": high,
         }  # fmt: skip
 
     def overwrites(self, a: TensorType, b: TensorType, out: TensorType) -> tuple[int, ...]:

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from microai.graph import Graph, Node, absorb, add_const, bypass, replace_node
 from microai.op import Op
-from microai.ops import Conv2d, Dense, DepthwiseConv2d, Reshape
+from microai.ops import Conv, Dense, DepthwiseConv, Reshape
 from microai.types import Array
 
 
 def fold_batchnorm(graph: Graph) -> Graph:
     """Conv or Dense followed by a 1x1 depthwise convolution becomes one layer."""
-    for name in [n.name for n in graph.nodes if isinstance(n.op, DepthwiseConv2d)]:
+    for name in [n.name for n in graph.nodes if isinstance(n.op, DepthwiseConv)]:
         node = graph[name]
         if _is_scale(graph, node) and (layer := _layer(graph, node)):
             graph = _fold(graph, node, layer)
@@ -24,10 +24,10 @@ def fold_batchnorm(graph: Graph) -> Graph:
 
 def _is_scale(graph: Graph, node: Node) -> bool:
     op = node.op
-    if not isinstance(op, DepthwiseConv2d) or op.stride != (1, 1) or any(op.pads):
+    if not isinstance(op, DepthwiseConv) or max((1, *op.stride)) > 1 or any(op.pads):
         return False
     weight = graph[node.inputs[1]]
-    return weight.type.shape[:2] == (1, 1) and set(node.inputs[1:]) <= set(graph.weights)
+    return set(weight.type.shape[:-1]) == {1} and set(node.inputs[1:]) <= set(graph.weights)
 
 
 def _layer(graph: Graph, node: Node) -> Node | None:
@@ -38,7 +38,7 @@ def _layer(graph: Graph, node: Node) -> Node | None:
         if not graph.only_user(source.name) or before.type.shape[-1] != source.type.shape[-1]:
             return None
         source = before
-    if not isinstance(source.op, Conv2d | DepthwiseConv2d | Dense):
+    if not isinstance(source.op, Conv | DepthwiseConv | Dense):
         return None
     constant = set(source.inputs[1:]) <= set(graph.weights)
     fits = constant and source.op.clamp == (None, None) and graph.only_user(source.name)
@@ -61,11 +61,11 @@ def _fold(graph: Graph, node: Node, layer: Node) -> Graph:
 
 def _with_clamp(layer: Node, node: Node) -> Op:
     """The layer's op with the clamp of the node it absorbs."""
-    assert isinstance(layer.op, Conv2d | DepthwiseConv2d | Dense)
-    assert isinstance(node.op, DepthwiseConv2d)
+    assert isinstance(layer.op, Conv | DepthwiseConv | Dense)
+    assert isinstance(node.op, DepthwiseConv)
     return replace(layer.op, clamp=node.op.clamp)
 
 
 def _scale_channels(op: Op, w: Array, scale: Array) -> Array:
-    axis = op.CHANNEL_AXIS[1]
+    axis = op.CHANNEL_AXIS[1] % w.ndim
     return w * scale.reshape([-1 if i == axis else 1 for i in range(w.ndim)])

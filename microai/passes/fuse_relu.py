@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 from microai.graph import Graph, absorb
-from microai.ops import Add, Conv2d, Dense, DepthwiseConv2d, Relu
+from microai.ops import Add, Conv, Dense, DepthwiseConv, Relu
 
 
 def fuse_relu(graph: Graph) -> Graph:
@@ -13,7 +13,7 @@ def fuse_relu(graph: Graph) -> Graph:
         node = graph[name]
         assert isinstance(node.op, Relu)
         source = graph[node.inputs[0]]
-        if not isinstance(source.op, Add | Conv2d | Dense | DepthwiseConv2d):
+        if not isinstance(source.op, Add | Conv | Dense | DepthwiseConv):
             continue
         if source.op.clamp != (None, None) or not graph.only_user(source.name):
             continue

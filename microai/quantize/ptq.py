@@ -37,16 +37,14 @@ def untie_biases(graph: Graph) -> Graph:
 
 def propose(graph: Graph, scheme: Scheme, ranges: Mapping[str, Range]) -> Quants:
     """Activations by their observed range, weights by their values."""
-    assert scheme.activations
-    assert scheme.weights
-    quants = {name: affine(*limits, scheme.activations) for name, limits in ranges.items()}
+    quants = {name: activation(*limits, scheme) for name, limits in ranges.items()}
     for const in graph.consts:
         array = graph.weights[const.name].astype(np.float64)
         axis = _channel_axis(graph, const)
         if axis is None:
-            quants[const.name] = affine(array.min(), array.max(), scheme.activations)
+            quants[const.name] = activation(array.min(), array.max(), scheme)
         else:
-            quants[const.name] = symmetric(array, axis, scheme.weights)
+            quants[const.name] = weight(array, axis % array.ndim, scheme)
     return quants
 
 
@@ -54,6 +52,44 @@ def _channel_axis(graph: Graph, const: Node) -> int | None:
     """The axis along which a weight has scales; None for a constant operand."""
     user = graph.users(const.name)[0]
     return user.op.CHANNEL_AXIS.get(user.inputs.index(const.name))
+
+
+def activation(low: float, high: float, scheme: Scheme) -> Quant:
+    """Storage for values from low to high."""
+    assert scheme.activations
+    if scheme.kind == "affine":
+        return replace(affine(low, high, scheme.activations), rounding=scheme.rounding)
+    scale = _scales(np.asarray([max(abs(low), abs(high))]), scheme.activations, scheme)
+    return Quant(scheme.activations, scale, rounding=scheme.rounding)
+
+
+def weight(w: Floats, axis: int, scheme: Scheme) -> Quant:
+    """Symmetric storage, with one scale or one for each index of `axis`."""
+    assert scheme.weights
+    others = tuple(i for i in range(w.ndim) if i != axis)
+    largest = np.abs(w).max(axis=others) if scheme.per_channel else np.abs(w).max().reshape(1)
+    scale = _scales(largest, scheme.weights, scheme)
+    return Quant(scheme.weights, scale, axis=axis, rounding=scheme.rounding)
+
+
+def _scales(largest: Floats, dtype: str, scheme: Scheme) -> tuple[float, ...]:
+    """A scale for each largest magnitude.
+
+    A channel of zeros takes the tensor's largest scale: it must not cost the others precision.
+    """
+    if scheme.fraction_bits is not None:
+        return (2.0**-scheme.fraction_bits,) * len(largest)
+    limit = Quant(dtype, (1.0,)).high
+    scale = np.exp2(qmn_exponents(largest, dtype)) if scheme.kind == "qmn" else largest / limit
+    scale[largest == 0] = scale[largest > 0].max(initial=0) or 1 / (limit + 1)
+    return tuple(scale.tolist())
+
+
+def qmn_exponents(largest: Floats, dtype: str) -> Floats:
+    """-n of the Qm.n that holds each magnitude: m = 1 + floor(log2 max|x|), n = bits - m - 1."""
+    bits = Quant(dtype, (1.0,)).high.bit_length()
+    exponents: Floats = np.frexp(np.maximum(largest, 2.0**-60))[1] - float(bits)
+    return exponents
 
 
 def affine(low: float, high: float, dtype: str) -> Quant:
@@ -67,18 +103,6 @@ def affine(low: float, high: float, dtype: str) -> Quant:
     return Quant(dtype, (scale,), min(zero, limits.high))
 
 
-def symmetric(w: Floats, axis: int, dtype: str) -> Quant:
-    """A scale for each index of `axis`; -low is not used, so |q| <= high.
-
-    A channel of zeros takes the tensor's largest scale: it must not cost the others precision.
-    """
-    limits = Quant(dtype, (1.0,))
-    largest = np.abs(w).max(axis=tuple(i for i in range(w.ndim) if i != axis))
-    scale = largest / limits.high
-    scale[scale == 0] = scale.max() or 1.0
-    return Quant(dtype, tuple(scale.tolist()), axis=axis)
-
-
 def fit_biases(graph: Graph, quants: Quants) -> Quants:
     """Widen the weight scale of channels whose bias would leave int32."""
     fitted = dict(quants)
@@ -87,9 +111,17 @@ def fit_biases(graph: Graph, quants: Quants) -> Quants:
             continue
         x, w, b = node.inputs
         least = np.abs(graph.weights[b]) / (quants[x].scale[0] * BIAS_LIMIT)
-        scale = np.maximum(np.asarray(fitted[w].scale), least)
-        fitted[w] = replace(fitted[w], scale=tuple(scale.tolist()))
+        fitted[w] = _at_least(fitted[w], least)
     return fitted
+
+
+def _at_least(quant: Quant, least: Floats) -> Quant:
+    """The storage with scales no smaller; powers of two stay powers of two."""
+    scale = np.asarray(quant.scale)
+    least = least if len(scale) > 1 else least.max(keepdims=True)
+    if quant.fixed_point:
+        least = np.exp2(np.ceil(np.log2(np.maximum(least, 2.0**-60))))
+    return replace(quant, scale=tuple(np.maximum(scale, least).tolist()))
 
 
 def settle(graph: Graph, quants: Quants) -> Quants:
@@ -118,4 +150,6 @@ def store(graph: Graph, quants: Quants) -> Graph:
 
 
 def _stored(array: Array, quant: Quant) -> Array:
-    return to_ints(array.astype(np.float64), quant).astype(quant.dtype)
+    """The array's integers; -low is not used where zero is 0, so |q| <= high."""
+    ints = to_ints(array.astype(np.float64), quant)
+    return (ints if quant.zero else np.maximum(ints, -quant.high)).astype(quant.dtype)

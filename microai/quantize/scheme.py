@@ -1,18 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
 """Named ways to store a network, as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from microai.errors import UsageError
+from microai.graph import Graph
+from microai.op import Const
+from microai.types import Rounding
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """Integer types of activations and weights; None stays float32."""
+    """How activations and weights become integers; `activations` None stays float32.
+
+    `affine`: any scale and zero point; `symmetric`: any scale, zero 0; `qmn`: a power of two.
+    `fraction_bits`: the n of one Qm.n for the whole network. `per_channel`: a scale for each output
+    channel of a weight.
+    """
 
     activations: str | None
     weights: str | None
+    kind: Literal["affine", "symmetric", "qmn"] = "affine"
+    per_channel: bool = False
+    fraction_bits: int | None = None
+    rounding: Rounding = "nearest"
 
 
 SCHEMES: dict[str, Scheme] = {
     "f32": Scheme(None, None),
-    "int8": Scheme("int8", "int8"),
+    "int8": Scheme("int8", "int8", per_channel=True),
+    "int16x8": Scheme("int16", "int8", "symmetric", per_channel=True),
+    "qmn8": Scheme("int8", "int8", "qmn"),
+    "qmn16": Scheme("int16", "int16", "qmn"),
+    "qmn16-net": Scheme("int16", "int16", "qmn", fraction_bits=9),
 }
+"""By name. The qmn ones are the MicroAI paper's (Novac et al., 2021); Q7.9 is fraction_bits=9."""
+
+ROUNDINGS: dict[str, Rounding] = {"nearest": "nearest", "floor": "floor"}
+
+
+def named(name: str, rounding: str = "nearest", *, per_channel: bool = False) -> Scheme:
+    """A scheme with its options, or UsageError."""
+    if name not in SCHEMES:
+        raise UsageError(f"--scheme is {name!r}, expected one of {', '.join(SCHEMES)}")
+    if rounding not in ROUNDINGS:
+        raise UsageError(f"--rounding is {rounding!r}, expected {' or '.join(ROUNDINGS)}")
+    scheme = SCHEMES[name]
+    return replace(
+        scheme, rounding=ROUNDINGS[rounding], per_channel=per_channel or scheme.per_channel
+    )
+
+
+def scheme_of(graph: Graph) -> str:
+    """The name of what a graph is stored in; `mixed` where there are several."""
+    activations = [n.type.quant for n in graph.nodes if not isinstance(n.op, Const)]
+    weights = [c.type.quant for c in graph.consts if c.type.dtype != "int32"]
+    quants = [q for q in (*activations, *weights) if q]
+    if not quants:
+        return "f32"
+    dtypes = ({q.dtype if q else "f32" for q in activations}, {q.dtype for q in weights if q})
+    name = _name(*dtypes, fixed=all(q.fixed_point for q in quants))
+    if name == "qmn16" and {q.scale for q in quants} == {(2.0**-9,)}:
+        name = "qmn16-net"
+    return name + (" floor" if {q.rounding for q in quants} == {"floor"} else "")
+
+
+def _name(activations: set[str], weights: set[str], *, fixed: bool) -> str:
+    stored = [*sorted(activations), *sorted(weights or activations)]
+    if fixed and stored in (["int8", "int8"], ["int16", "int16"]):
+        return f"qmn{stored[0].removeprefix('int')}"
+    return (
+        "int8" if stored == ["int8"] * 2 else "int16x8" if stored == ["int16", "int8"] else "mixed"
+    )

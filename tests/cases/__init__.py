@@ -6,14 +6,13 @@ Every case is run with zero points that are not zero and inputs that saturate at
 
 from importlib import import_module
 
-from microai.backend import op_slug
-from microai.op import Op
+from microai.op import Op, snake
 from microai.ops import OPS
 
 Case = tuple[Op, list[tuple[int, ...]]]
 
 CASES: dict[str, Case] = {
-    f"{op_slug(op)}-{name}": case
+    f"{snake(op.__name__)}-{name}": case
     for op in OPS
-    for name, case in import_module(f"tests.cases.{op_slug(op)}").CASES.items()
+    for name, case in import_module(f"tests.cases.{snake(op.__name__)}").CASES.items()
 }

@@ -40,7 +40,7 @@ STEP void shared_step_first(uint8_t *arena)
         2008896410, 804365339, 651796884, 734183914, 1692303166, 887285356,
     };
     const mai_rescale rescale = {
-        .x_zero = -19, .y_zero = 2, .shift = 38,
+        .x_zero = -19, .y_zero = 2, .shift = 38, .half = 137438953472,
         .low = -128, .high = 127,
     };
     mai_dense_s8(AT(int8_t, 0), shared_w_w, shared_w_first_b, AT(int8_t, 8), multipliers, 6, 6, rescale);
@@ -59,7 +59,7 @@ STEP void shared_step_second(uint8_t *arena)
         1669410939, 668434813, 541649058, 610113419, 1406319113, 737342091,
     };
     const mai_rescale rescale = {
-        .x_zero = 2, .y_zero = 2, .shift = 37,
+        .x_zero = 2, .y_zero = 2, .shift = 37, .half = 68719476736,
         .low = -128, .high = 127,
     };
     mai_dense_s8(AT(int8_t, 0), shared_w_w, shared_w_b, AT(int8_t, 16), multipliers, 6, 6, rescale);
@@ -68,10 +68,10 @@ STEP void shared_step_second(uint8_t *arena)
 /* sum: Add 1x6 -> 1x6 */
 STEP void shared_step_sum(uint8_t *arena)
 {
-    const mai_add sum = {
+    const mai_sum sum = {
         .a_zero = 2, .b_zero = 2, .y_zero = -13,
         .a_multiplier = 32230, .b_multiplier = 20404,
-        .shift = 15, .low = -128, .high = 127,
+        .shift = 15, .half = 16384, .low = -128, .high = 127,
     };
     mai_add_s8(AT(int8_t, 8), AT(int8_t, 16), AT(int8_t, 8), 6, sum);
 }
