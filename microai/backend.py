@@ -44,6 +44,11 @@ def as_stored(site: Site) -> Mapping[int, Array]:
     return site.consts
 
 
+def no_params(_: Site) -> CParams:
+    """The default: the op's own numbers are enough."""
+    return {}
+
+
 def no_scratch(_: Site) -> int:
     """The default: no bytes besides input and output."""
     return 0
@@ -58,6 +63,7 @@ class Kernel:
     refuses: Callable[[Site], str] = accepts
     pack: Callable[[Site], Mapping[int, Array]] = as_stored
     scratch: Callable[[Site], int] = no_scratch
+    params: Callable[[Site], CParams] = no_params
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,8 @@ def _site(graph: Graph, node: Node) -> Site:
 
 def _choose(site: Site, kernel: Kernel) -> Choice:
     storage = storage_code(site.node, site.types) + ("_wide" if site.wide else "")
-    params = {**site.node.op.c_params(*site.types, site.node.type), "storage": storage}
+    own = site.node.op.c_params(*site.types, site.node.type)
+    params = {**own, **kernel.params(site), "storage": storage}
     return Choice(kernel, params, kernel.pack(site), kernel.scratch(site))
 
 

@@ -4,23 +4,17 @@
 Every fact of a real chip names its source; a fact without one is left out.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from microai.checked import Strict, load_toml
 from microai.errors import UsageError
 from microai.paths import data_dir
 
 Bytes = Annotated[int, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
-
-
-class Strict(BaseModel):
-    """Frozen, and no key that nobody reads."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Region(Strict):
@@ -102,20 +96,10 @@ def load_board(name: str) -> Board:
         raise UsageError(f"{name}: no such file")
     if not path.is_file():
         raise UsageError(f"unknown board {name!r}; boards: {', '.join(board_names())}")
-    try:
-        board = Board.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise UsageError(f"{path.name}: {problems(error)}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path.name}: not TOML: {error}") from None
+    board = load_toml(path, Board)
     if board.name != path.stem:
         raise UsageError(f"{path.name}: name is {board.name!r}, expected {path.stem!r}")
     return board
-
-
-def problems(error: ValidationError) -> str:
-    """Every problem a check found, in one line."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
 def emulated(board: Board) -> Board:

@@ -18,16 +18,19 @@ from rich.markup import escape
 from microai import __version__, pipeline
 from microai.backends import BACKENDS, kernels
 from microai.board import Board, board_names, emulated, load_board
+from microai.checked import load_toml
 from microai.device.build import find_tool
 from microai.device.serial import attached
 from microai.doctor import examine, print_tools
 from microai.errors import DeviceError, MicroaiError, MismatchError, UsageError
+from microai.experiment import run_experiment
 from microai.files import check_writable, write_file, write_npz
 from microai.names import check_prefix
 from microai.options import (
     BoardName,
     Calibration,
     Data,
+    DataDir,
     Emulate,
     Json,
     MaybeModel,
@@ -47,9 +50,10 @@ from microai.options import (
 from microai.pipeline import Deployment, Job
 from microai.render import Compiled
 from microai.report import print_report
+from microai.settings import Experiment, changed
 from microai.source import open_raw, open_source, own_name, with_samples
 from microai.support import support_matrix
-from microai.tables import boards_table, layers_table, support_table
+from microai.tables import boards_table, experiment_table, layers_table, support_table
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -188,6 +192,36 @@ def check(
     compiled = pipeline.check_source(source, storage, name or own_name(model), _tell)
     fit = pipeline.fits(compiled, target) if target else None
     _show_check(compiled, board, fit, as_json=as_json)
+
+
+@app.command()
+def experiment(
+    file: Annotated[Path, typer.Argument(help="A TOML file, as those in experiments/.")],
+    data_dir: DataDir = Path(),
+    board: BoardName = "stm32l4",
+    emulate: Emulate = False,
+    filters: Annotated[
+        int | None, typer.Option("--filters", help="In place of the file's.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="In place of the file's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="build/FILE-FILTERS-SEED.")
+    ] = None,
+    qemu: Qemu = "qemu-system-arm",
+    as_json: Json = False,
+) -> None:
+    """Train a network and deploy it in every storage scheme of an experiment file."""
+    target = _target(board, qemu, emulate=emulate)
+    what = changed(load_toml(file, Experiment), filters, seed)
+    own = f"{file.stem}-{what.network.filters}-{what.training.seed}"
+    job = Job(target, qemu, out or Path("build") / own)
+    outcome = run_experiment(what, data_dir, job, _tell)
+    if as_json:
+        print(json.dumps(outcome.to_json()))  # noqa: T201  rich would wrap it
+    else:
+        stdout.print(experiment_table(outcome))
+    if wrong := sum(report.mismatches for report in outcome.reports):
+        raise MismatchError(f"{wrong} values on the target differ from the reference")
 
 
 @app.command()

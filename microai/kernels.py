@@ -35,10 +35,14 @@ def kernel_header(name: str) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template(f"{found['kernel']}_{alike}.h.j2").render(
-        storage=found["storage"], STORAGE=found["storage"].upper(), x=x,
+        storage=found["storage"], STORAGE=found["storage"].upper(), x=x, w=w, y=y,
         **_type("x", x), **_type("w", w), **_type("y", y),
         wide=bool(wide), sum_t="int64_t" if wide else "int32_t",
         requantize="mai_requantize_wide" if wide else "mai_requantize",
+        finished="mai_finished_wide" if wide else "mai_finished",
+        smlad="mai_smlald" if wide else "mai_smlad",
+        smlabb="mai_smlalbb" if wide else "mai_smlabb",
+        smlatt="mai_smlaltt" if wide else "mai_smlatt",
         term_t="int32_t" if x == "s8" else "int64_t",
         share_t="uint32_t" if x == "s8" else "uint64_t",
     )  # fmt: skip

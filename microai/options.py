@@ -33,6 +33,9 @@ Shape = Annotated[
     str | None, typer.Option("--input-shape", help="As in 1,1,8,8; for a factory without inputs.")
 ]
 Data = Annotated[Path | None, typer.Option("--data", help=".npz with X, and labels y.")]
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="MICROAI_DATA", help="The folder of the data sets.")
+]
 Calibration = Annotated[
     Path | None, typer.Option("--calibration", help=".npz with X to measure ranges on.")
 ]

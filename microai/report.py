@@ -136,9 +136,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 
 def _metric(metric: Metric) -> str:
-    reference = "unknown" if metric.float is None else f"{metric.float:.2%}"
-    target = "unknown" if metric.target is None else f"{metric.target:.2%}"
-    return f"float {reference}, target {target}"
+    return f"float {percent(metric.float)}, target {percent(metric.target)}"
 
 
 def _exactness(report: Report) -> str:
@@ -153,6 +151,11 @@ def _exactness(report: Report) -> str:
 def number(value: int | None) -> str:
     """With thousands, or a dash."""
     return "-" if value is None else f"{value:,}"
+
+
+def percent(share: Share) -> str:
+    """With two decimals, or `unknown`."""
+    return "unknown" if share is None else f"{share:.2%}"
 
 
 def _ratio(instructions: int | None, macs: int) -> str:

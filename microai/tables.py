@@ -7,8 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from microai.board import Board
+from microai.experiment import Outcome
 from microai.render import Compiled, macs
-from microai.report import number
+from microai.report import number, percent
 from microai.support import Matrix
 
 
@@ -42,4 +43,27 @@ def layers_table(compiled: Compiled) -> Table:
         work = number(macs(compiled.graph, node))
         backend = compiled.choices[node.name].kernel.backend
         table.add_row(escape(node.name), str(node.op), shape, work, backend)
+    return table
+
+
+def experiment_table(outcome: Outcome) -> Table:
+    """A line for each scheme; accuracies are of the samples that were run."""
+    title = (
+        f"{outcome.title}, {outcome.filters} filters, seed {outcome.seed}: float network "
+        f"{percent(outcome.float_accuracy)} of {outcome.test_samples} test samples"
+    )
+    table = Table("scheme", title=escape(title), title_justify="left")
+    columns = ("samples", "float", "target", "mismatches", "instructions", "per MAC",
+               "flash B", "weights B", "arena B")  # fmt: skip
+    for name in columns:
+        table.add_column(name, justify="right")
+    for report in outcome.reports:
+        assert report.metric
+        work = report.instructions / report.model.macs if report.instructions else None
+        table.add_row(
+            report.scheme, str(report.samples), percent(report.metric.float),
+            percent(report.metric.target), str(report.mismatches), number(report.instructions),
+            f"{work:.2f}" if work else "-", f"{report.flash_bytes:,}",
+            f"{report.weights_bytes:,}", f"{report.arena_bytes:,}",
+        )  # fmt: skip
     return table

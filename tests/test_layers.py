@@ -9,10 +9,13 @@ PACKAGE = Path(__file__).parent.parent / "microai"
 LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"__main__"},
     {"cli"},
-    {"pipeline", "doctor", "tables", "options"},
+    {"tables"},
+    {"experiment"},
+    {"pipeline", "doctor", "options"},
     {"verdict", "fit", "support"},
     {"source"},
-    {"device", "examples"},
+    {"device", "examples", "train"},
+    {"settings"},
     {"render", "report"},
     {"board"},
     {"quantize", "backends"},
@@ -22,12 +25,17 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"ops", "graph"},
     {"op"},
     {"fixedpoint"},
-    {"files", "kernels"},
+    {"files", "kernels", "checked"},
     {"types"},
     {"names"},
     {"errors", "paths"},
 ]
-TORCH = {"frontends/torch.py", "examples/digits.py"}  # imported inside the functions that need them
+TORCH = {
+    "frontends/torch.py",
+    "examples/digits.py",
+    "examples/resnet.py",
+    "train.py",
+}  # imported inside the functions that need them
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from microai.backend import Backend, Kernel
 from microai.backends.portable import PORTABLE
+from microai.backends.simd import SIMD
 from microai.paths import data_dir
 
-BACKENDS: tuple[Backend, ...] = (PORTABLE,)
+BACKENDS: tuple[Backend, ...] = (SIMD, PORTABLE)
 
 
 def kernels(backends: Sequence[Backend] = BACKENDS) -> tuple[Kernel, ...]:

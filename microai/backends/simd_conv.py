@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions of the simd backend: rows staged as int16, two filters and four pixels at a time.
+
+Staging pads with the zero point, which is folded into the bias.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from microai.backend import Site
+from microai.backends.finish import finish_params, folded_bias, refuse_linear
+from microai.op import CParams
+from microai.ops import Conv
+from microai.ops._window import Window
+from microai.types import Array, Ints
+
+STAGED_BYTES = 1024  # aimed at: enough columns that weights stream once for many pixels
+MOST_UNROLLED = 6
+
+
+def _conv(site: Site) -> tuple[Conv, Window]:
+    op = site.node.op
+    assert isinstance(op, Conv)
+    return op, op.window(site.types[1].shape)
+
+
+def refuse_conv(site: Site) -> str:
+    """What the convolution kernels do not do."""
+    op, window = _conv(site)
+    if op.groups > 1:
+        return f"groups is {op.groups}"
+    if window.dilation[-1] > 1:
+        return f"dilation is {window.dilation[-1]} along the row"
+    return refuse_linear(site)
+
+
+def _pitch(site: Site) -> int:
+    """Elements of a staged pixel: an even number."""
+    return site.types[0].shape[-1] + site.types[0].shape[-1] % 2
+
+
+def _run(site: Site) -> int:
+    """Elements of one row of a window."""
+    _, window = _conv(site)
+    return window.kernel[-1] * _pitch(site)
+
+
+def _unroll(pairs: int) -> int:
+    """The largest divisor that keeps the loop small."""
+    return max(u for u in range(1, MOST_UNROLLED + 1) if pairs % u == 0)
+
+
+def _columns(site: Site) -> int:
+    """Output pixels staged at a time."""
+    _, window = _conv(site)
+    rows = window.kernel[0] if len(window.kernel) > 1 else 1
+    width = site.node.type.shape[-2]
+    pixel = window.stride[-1] * _pitch(site) * 2 * rows
+    return max(1, min(width, max(4, STAGED_BYTES // pixel // 4 * 4)))
+
+
+def conv_scratch(site: Site) -> int:
+    """Bytes of the staged rows."""
+    _, window = _conv(site)
+    rows = window.kernel[0] if len(window.kernel) > 1 else 1
+    width = (_columns(site) - 1) * window.stride[-1] + window.kernel[-1]
+    return rows * width * _pitch(site) * 2
+
+
+def conv_params(site: Site) -> CParams:
+    """How the layer is cut up, and how its sums become outputs."""
+    return {
+        "columns": _columns(site), "pitch": _pitch(site), "run": _run(site),
+        "unroll": _unroll(_run(site) // 2),
+        **finish_params(site),
+    }  # fmt: skip
+
+
+def _taps(site: Site) -> Ints:
+    """Weights as (pairs of filters, 2, rows, run), zeros where nothing is."""
+    w = site.consts[1].astype(np.int64)
+    if w.ndim == 3:
+        w = w[:, None]
+    out, rows, _, channels = w.shape
+    even = np.pad(w, ((0, out % 2), (0, 0), (0, 0), (0, channels % 2)))
+    flat = even.reshape(out + out % 2, rows, -1)
+    return flat.reshape(-1, 2, *flat.shape[1:])
+
+
+def _padded(bias: Ints) -> Ints:
+    """An even number of biases."""
+    return np.pad(bias, (0, len(bias) % 2))
+
+
+def pack_words(site: Site) -> Mapping[int, Array]:
+    """int16 filters in pairs, word by word in turn."""
+    taps = _taps(site)
+    words = taps.reshape(*taps.shape[:3], -1, 2).transpose(0, 2, 3, 1, 4)
+    return {1: words.astype(np.int16), 2: _padded(folded_bias(site)).astype(np.int32)}
+
+
+def pack_bytes(site: Site) -> Mapping[int, Array]:
+    """int8 filters in pairs, byte by byte in turn."""
+    taps = _taps(site).transpose(0, 2, 3, 1)
+    return {1: taps.astype(np.int8), 2: _padded(folded_bias(site)).astype(np.int32)}

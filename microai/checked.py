@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TOML files checked when read, every problem in one message."""
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from microai.errors import UsageError
+
+
+class Strict(BaseModel):
+    """Frozen, and no key that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Checked = TypeVar("Checked", bound=Strict)
+
+
+def load_toml(path: Path, kind: type[Checked]) -> Checked:
+    """The file's content, or UsageError with all that is wrong with it."""
+    try:
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except ValidationError as error:
+        raise UsageError(f"{path.name}: {problems(error)}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name}: not TOML: {error}") from None
+
+
+def problems(error: ValidationError) -> str:
+    """Every problem a check found, in one line."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
