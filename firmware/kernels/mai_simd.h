@@ -25,10 +25,13 @@
 
 #if defined(__clang__)
 #define MAI_UNROLL _Pragma("clang loop unroll(full)")
+#define MAI_ROLLED _Pragma("clang loop unroll(disable)")
 #elif defined(__GNUC__)
 #define MAI_UNROLL _Pragma("GCC unroll 16")
+#define MAI_ROLLED _Pragma("GCC unroll 1")
 #else
 #define MAI_UNROLL
+#define MAI_ROLLED
 #endif
 
 #if defined(__GNUC__)

@@ -15,8 +15,8 @@ from microai.ops import Conv
 from microai.ops._window import Window
 from microai.types import Array, Ints
 
-STAGED_BYTES = 1024  # aimed at: enough columns that weights stream once for many pixels
-MOST_UNROLLED = 6
+STAGED_BYTES = 512  # aimed at: enough columns that weights stream once for many pixels
+MOST_UNROLLED = 8
 
 
 def _conv(site: Site) -> tuple[Conv, Window]:
