@@ -8,7 +8,6 @@ import importlib.util
 import io
 import logging
 import operator
-import re
 import sys
 import traceback
 import warnings
@@ -25,12 +24,12 @@ from microai.errors import ShapeError, UnsupportedError, UsageError
 from microai.frontends.aten import IMPORTERS, INSTEAD
 from microai.frontends.aten_call import Weight
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
+from microai.frontends.fx_names import describe, place
 from microai.graph import Graph, drop_dead, verify
 
 USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
 WEIGHTS = ("weight", "bias", "running_mean", "running_var")  # arguments that may be parameters
 SUPPORTED = "one that `microai ops` lists"
-LEAF = ("torch.nn.modules.", "torch.ao.nn.")
 
 
 def import_factory(path: Path, factory: str, input_shape: Shape | None) -> Graph:
@@ -114,10 +113,10 @@ class _Reader:
             value: Value | Weight | None = read(node)
         except RefusedError as refused:
             instead = f"; use {refused.instead}" if refused.instead else ""
-            self.problems.append(f"{_describe(node)}: {refused.why}{instead}")
+            self.problems.append(f"{describe(node)}: {refused.why}{instead}")
             return None
         except ShapeError as error:
-            self.problems.append(f"{_describe(node)}: {error}")
+            self.problems.append(f"{describe(node)}: {error}")
             return None
         return value
 
@@ -153,7 +152,7 @@ class _Reader:
         arguments = self._arguments(node)
         if any(isinstance(a, _Broken) for a in arguments.values()):
             return None
-        self.builder.place = _place(node)
+        self.builder.place = place(node)
         return IMPORTERS[name](self.builder, arguments, shape)
 
     def _first(self, node: Any) -> Value | Weight | None:
@@ -215,35 +214,6 @@ def _shape(node: Any) -> Shape:
             f"its shape {tuple(tensor.shape)} is dynamic", "a static export, batch 1"
         )
     return tuple(tensor.shape)
-
-
-def _stack(node: Any) -> tuple[str, str]:
-    """Path and class of the innermost module the node comes from."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    return (str(stack[-1][0]), str(stack[-1][1])) if stack else ("", "")
-
-
-def _place(node: Any) -> str:
-    """The node's name: its module's path, and the operator where the module is the user's own."""
-    path, kind = _stack(node)
-    if path and kind.startswith(LEAF):
-        return path
-    return f"{path}.{node.name}" if path else str(node.name)
-
-
-def _describe(node: Any) -> str:
-    """Module path, operator and dtype."""
-    value = node.meta.get("val")
-    tensor = value[0] if isinstance(value, tuple | list) else value
-    dtype = str(getattr(tensor, "dtype", type(tensor).__name__)).removeprefix("torch.")
-    target = node.name if node.op == "placeholder" else str(node.target)
-    return f"{_stack(node)[0] or _line(node)}: {target} ({dtype})"
-
-
-def _line(node: Any) -> str:
-    """Where the user's own forward calls it, as (top, file:line)."""
-    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
-    return f"(top, {Path(lines[-1][0]).name}:{lines[-1][1]})" if lines else "(top)"
 
 
 def _call(path: Path, factory: str) -> Any:
