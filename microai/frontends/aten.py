@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from microai.frontends.aten_axis import select, slice_axis, split
 from microai.frontends.aten_call import Arguments, bias, reshape, weight
 from microai.frontends.aten_window import (
     adaptive_avg_pool,
@@ -23,7 +24,7 @@ from microai.frontends.aten_window import (
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
 from microai.ops import Add, Dense, DepthwiseConv, Relu, Softmax
 
-Importer = Callable[[Builder, Arguments, Shape], Value]
+Importer = Callable[[Builder, Arguments, Shape], Value | tuple[Value, ...]]
 
 
 def linear(b: Builder, a: Arguments, shape: Shape) -> Value:
@@ -144,6 +145,10 @@ IMPORTERS: dict[str, Importer] = {
     "squeeze.default": reshape,
     "unsqueeze.default": reshape,
     "softmax.int": softmax,
+    "slice.Tensor": slice_axis,
+    "select.int": select,
+    "split.Tensor": split,
+    "split_with_sizes.default": split,
     "dropout.default": same,
     "feature_dropout.default": same,
     "alpha_dropout.default": same,

@@ -82,6 +82,10 @@ def import_exported(exported: ExportedProgram) -> Graph:
     return graph
 
 
+Imported = Value | Weight | tuple[Value, ...] | None
+"""What a node stands for: several values for a split, None where it has a problem."""
+
+
 class _Reader:
     """Walks an exported program once, in order, collecting nodes and problems."""
 
@@ -90,7 +94,7 @@ class _Reader:
         self.nodes = list(exported.graph.nodes)
         self.state = {**exported.state_dict, **exported.constants}
         self.builder = Builder()
-        self.values: dict[str, Value | Weight | None] = {}
+        self.values: dict[str, Imported] = {}
         self.problems: list[str] = []
 
     def read(self) -> Graph:
@@ -107,10 +111,10 @@ class _Reader:
             raise UnsupportedError("cannot deploy this network:\n  " + "\n  ".join(self.problems))
         return self.builder.graph(outputs)
 
-    def _guarded(self, node: Any, read: Any) -> Value | Weight | None:
+    def _guarded(self, node: Any, read: Any) -> Imported:
         """The node's value; None when it, or what it reads, has a problem."""
         try:
-            value: Value | Weight | None = read(node)
+            value: Imported = read(node)
         except RefusedError as refused:
             instead = f"; use {refused.instead}" if refused.instead else ""
             self.problems.append(f"{describe(node)}: {refused.why}{instead}")
@@ -120,7 +124,7 @@ class _Reader:
             return None
         return value
 
-    def _placeholder(self, node: Any) -> Value | Weight | None:
+    def _placeholder(self, node: Any) -> Imported:
         name = node.name
         tables = (
             self.signature.inputs_to_parameters,
@@ -140,9 +144,9 @@ class _Reader:
             )
         return self.builder.input(name, shape)
 
-    def _call_function(self, node: Any) -> Value | Weight | None:
+    def _call_function(self, node: Any) -> Imported:
         if node.target is operator.getitem:
-            return self._first(node)
+            return self._picked(node)
         if "val" not in node.meta:  # an assertion: it makes no tensor
             return None
         name = str(node.target).removeprefix("aten.")
@@ -155,12 +159,17 @@ class _Reader:
         self.builder.place = place(node)
         return IMPORTERS[name](self.builder, arguments, shape)
 
-    def _first(self, node: Any) -> Value | Weight | None:
-        """The first of several results; the others (indices, statistics) have no place here."""
-        if node.args[1] == 0:
-            return self.values[node.args[0].name]
+    def _picked(self, node: Any) -> Imported:
+        """One part of a split; of other results (indices, statistics) only the first."""
+        source, position = node.args
+        value = self.values[source.name]
+        if isinstance(value, tuple):
+            part: Value = value[position]
+            return part
+        if value is None or position == 0:
+            return value
         if node.users:
-            raise RefusedError(f"result {node.args[1]} of {node.args[0].name} is used", "the first")
+            raise RefusedError(f"result {position} of {source.name} is used", "the first")
         return None
 
     def _arguments(self, node: Any) -> dict[str, Any]:

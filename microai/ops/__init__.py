@@ -12,6 +12,7 @@ from microai.ops.max_pool import MaxPool
 from microai.ops.quantize import Quantize
 from microai.ops.relu import Relu
 from microai.ops.reshape import Reshape
+from microai.ops.slice import Slice
 from microai.ops.softmax import Softmax
 
 OPS: tuple[type[Op], ...] = (
@@ -25,6 +26,7 @@ OPS: tuple[type[Op], ...] = (
     Quantize,
     Relu,
     Reshape,
+    Slice,
     Softmax,
 )
 SOURCES: tuple[type[Op], ...] = (Input, Const)

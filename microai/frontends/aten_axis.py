@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ATen operators that take tensors apart or put them together along one axis."""
+
+from microai.frontends.aten_call import Arguments, reshape
+from microai.frontends.builder import Builder, RefusedError, Shape, Value
+from microai.ops import Slice
+
+
+def slice_axis(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """x[:, start:end:step] along any axis but the batch's."""
+    x, axis = a["self"], a["dim"] % len(a["self"].shape)
+    indices = range(x.shape[axis])[slice(a["start"], a["end"], a["step"])]
+    return _part(b, x, axis, indices)
+
+
+def select(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """x[:, :, index]: a slice of one, and its axis gone."""
+    x, axis = a["self"], a["dim"] % len(a["self"].shape)
+    index = a["index"] % x.shape[axis]
+    return reshape(b, {"self": _part(b, x, axis, range(index, index + 1))}, shape)
+
+
+def split(b: Builder, a: Arguments, shape: Shape) -> tuple[Value, ...]:  # noqa: ARG001  an importer like the others
+    """split and chunk: one slice for each part."""
+    x, axis = a["self"], a["dim"] % len(a["self"].shape)
+    size = x.shape[axis]
+    if "split_sizes" in a:
+        ends = [sum(a["split_sizes"][: i + 1]) for i in range(len(a["split_sizes"]))]
+    else:
+        ends = [*range(a["split_size"], size, a["split_size"]), size]
+    starts = [0, *ends[:-1]]
+    return tuple(
+        _part(b, x, axis, range(start, end)) for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def _part(b: Builder, x: Value, axis: int, indices: range) -> Value:
+    """The indices of one axis of x."""
+    if len(indices) == x.shape[axis]:
+        return x
+    if not indices:
+        raise RefusedError(f"it takes nothing of {x.shape}", "at least one element")
+    shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
+    op = Slice(deployed_axis(x, axis), indices.start, indices.stop, indices.step)
+    return b.op(op, (x.name,), shape)
+
+
+def deployed_axis(x: Value, axis: int) -> int:
+    """The channels-last axis for one of the model's own, of a tensor that lies as deployed."""
+    if axis == 0:
+        raise RefusedError("it works along the batch", "another axis: the batch is 1")
+    if not x.canonical:
+        raise RefusedError("its input is a flattened feature map", "the same before flatten")
+    return len(x.shape) - 1 if axis == 1 else axis - 1
