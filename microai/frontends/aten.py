@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from microai.frontends.aten_axis import select, slice_axis, split
+from microai.frontends.aten_axis import cat, select, slice_axis, split
 from microai.frontends.aten_call import Arguments, bias, reshape, weight
 from microai.frontends.aten_window import (
     adaptive_avg_pool,
@@ -145,6 +145,8 @@ IMPORTERS: dict[str, Importer] = {
     "squeeze.default": reshape,
     "unsqueeze.default": reshape,
     "softmax.int": softmax,
+    "cat.default": cat,
+    "concat.default": cat,
     "slice.Tensor": slice_axis,
     "select.int": select,
     "split.Tensor": split,
@@ -162,7 +164,6 @@ IMPORTERS: dict[str, Importer] = {
 INSTEAD = {
     "log_softmax": "Softmax, or the logits: the largest is the same",
     "mul": "BatchNorm2d for a scale of each channel",
-    "cat": "an Add of equal shapes",
     "matmul": "nn.Linear",
     "mm": "nn.Linear",
     "bmm": "nn.Linear",

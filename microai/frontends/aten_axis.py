@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """ATen operators that take tensors apart or put them together along one axis."""
 
+import numpy as np
+
 from microai.frontends.aten_call import Arguments, reshape
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Slice
+from microai.ops import Concat, Slice
 
 
 def slice_axis(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
@@ -32,6 +34,23 @@ def split(b: Builder, a: Arguments, shape: Shape) -> tuple[Value, ...]:  # noqa:
     return tuple(
         _part(b, x, axis, range(start, end)) for start, end in zip(starts, ends, strict=True)
     )
+
+
+def cat(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Along any axis but the batch's; vectors may be flattened feature maps."""
+    parts, axis = a["tensors"], a["dim"] % len(shape)
+    if not all(isinstance(part, Value) for part in parts):
+        raise RefusedError("it joins a constant", "computed tensors")
+    if len(parts) == 1:
+        whole: Value = parts[0]
+        return whole
+    names = tuple(part.name for part in parts)
+    if len(shape) == 2 and axis == 1:
+        starts = np.cumsum([0, *(len(part.order) for part in parts[:-1])])
+        orders = [part.order + start for part, start in zip(parts, starts, strict=True)]
+        return b.op(Concat(1), names, shape, np.concatenate(orders))
+    axes = {deployed_axis(part, axis) for part in parts}
+    return b.op(Concat(axes.pop()), names, shape)
 
 
 def _part(b: Builder, x: Value, axis: int, indices: range) -> Value:

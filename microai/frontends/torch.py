@@ -185,6 +185,9 @@ class _Reader:
         return resolved
 
     def _resolve(self, given: Any) -> Any:
+        if isinstance(given, list):
+            several = [self._resolve(one) for one in given]
+            return _Broken() if any(isinstance(one, _Broken) for one in several) else several
         if not isinstance(given, torch.fx.Node):
             return given
         value = self.values[given.name]

@@ -4,6 +4,7 @@
 from microai.op import Const, Input, Op
 from microai.ops.add import Add
 from microai.ops.avg_pool import AvgPool
+from microai.ops.concat import Concat
 from microai.ops.conv import Conv
 from microai.ops.dense import Dense
 from microai.ops.depthwise_conv import DepthwiseConv
@@ -18,6 +19,7 @@ from microai.ops.softmax import Softmax
 OPS: tuple[type[Op], ...] = (
     Add,
     AvgPool,
+    Concat,
     Conv,
     Dense,
     DepthwiseConv,

@@ -10,7 +10,7 @@ import numpy as np
 
 from microai.errors import ShapeError
 from microai.fixedpoint import Clamp, clamp_ints, half_of, requantize_sum, sum_scaling
-from microai.op import Accumulator, CParams, Op
+from microai.op import Accumulator, CParams, Op, quant_of
 from microai.ops._linear import clamp_float, clamp_params
 from microai.types import Ints, QTensor, Quant, TensorType
 
@@ -38,7 +38,7 @@ class Add(Op):
     def accumulator(
         self, a: TensorType | QTensor, b: TensorType | QTensor, out: TensorType
     ) -> Accumulator:
-        terms = (_quant(a), _quant(b))
+        terms = (quant_of(a), quant_of(b))
         ratios = [term.scale[0] / out.stored.scale[0] for term in terms]
         scaling = sum_scaling(*terms, out.stored)
         return Accumulator(np.asarray([term.reach for term in terms]), ratios, scaling)
@@ -57,8 +57,3 @@ class Add(Op):
 
     def overwrites(self, a: TensorType, b: TensorType, out: TensorType) -> tuple[int, ...]:
         return (0, 1)
-
-
-def _quant(term: TensorType | QTensor) -> Quant:
-    """A term's storage, be it an activation or a constant."""
-    return term.quant if isinstance(term, QTensor) else term.stored
