@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from microai.frontends.aten_axis import cat, select, slice_axis, split
+from microai.frontends.aten_axis import cat, pad, select, slice_axis, split
 from microai.frontends.aten_call import Arguments, bias, reshape, weight
 from microai.frontends.aten_window import (
     adaptive_avg_pool,
@@ -147,6 +147,8 @@ IMPORTERS: dict[str, Importer] = {
     "softmax.int": softmax,
     "cat.default": cat,
     "concat.default": cat,
+    "pad.default": pad,
+    "constant_pad_nd.default": pad,
     "slice.Tensor": slice_axis,
     "select.int": select,
     "split.Tensor": split,
@@ -177,7 +179,6 @@ INSTEAD = {
     "_to_copy": "float32 throughout",
     "conv_transpose2d": "Conv2d",
     "argmax": "nothing: take the largest output in C",
-    "pad": "padding in the convolution or pool",
     "lstm": "convolutions over time",
     "gru": "convolutions over time",
     "_native_batch_norm_legit_functional": "module.eval() before export",

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ATen operators that take tensors apart or put them together along one axis."""
+"""ATen operators that take tensors apart, put them together or make them larger."""
 
 import numpy as np
 
 from microai.frontends.aten_call import Arguments, reshape
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Concat, Slice
+from microai.ops import Concat, Pad, Slice
 
 
 def slice_axis(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
@@ -51,6 +51,21 @@ def cat(b: Builder, a: Arguments, shape: Shape) -> Value:
         return b.op(Concat(1), names, shape, np.concatenate(orders))
     axes = {deployed_axis(part, axis) for part in parts}
     return b.op(Concat(axes.pop()), names, shape)
+
+
+def pad(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """One value around any axis but the batch's; given from the last axis on."""
+    x, given = a["self"], a["pad"]
+    if a.get("mode", "constant") != "constant":
+        raise RefusedError(f"its mode is {a['mode']}", "zeros: mode='constant'")
+    if min(given) < 0:
+        raise RefusedError(f"it cuts {given}", "a slice")
+    pads = [0] * 2 * len(shape)
+    for place, (before, after) in enumerate(zip(given[0::2], given[1::2], strict=True), start=1):
+        axis = deployed_axis(x, len(shape) - place) if before or after else 0
+        pads[2 * axis : 2 * axis + 2] = before, after
+    op = Pad(tuple(pads[2:]), float(a.get("value") or 0))
+    return b.op(op, (x.name,), shape) if any(given) else x
 
 
 def _part(b: Builder, x: Value, axis: int, indices: range) -> Value:

@@ -10,6 +10,7 @@ from microai.ops.dense import Dense
 from microai.ops.depthwise_conv import DepthwiseConv
 from microai.ops.dequantize import Dequantize
 from microai.ops.max_pool import MaxPool
+from microai.ops.pad import Pad
 from microai.ops.quantize import Quantize
 from microai.ops.relu import Relu
 from microai.ops.reshape import Reshape
@@ -25,6 +26,7 @@ OPS: tuple[type[Op], ...] = (
     DepthwiseConv,
     Dequantize,
     MaxPool,
+    Pad,
     Quantize,
     Relu,
     Reshape,
