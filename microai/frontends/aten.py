@@ -22,7 +22,7 @@ from microai.frontends.aten_window import (
     mean,
 )
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Add, Dense, DepthwiseConv, Relu, Softmax
+from microai.ops import Add, Dense, DepthwiseConv, Relu, Softmax, Sub
 
 Importer = Callable[[Builder, Arguments, Shape], Value | tuple[Value, ...]]
 
@@ -58,14 +58,26 @@ def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:
 
 def add(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Two tensors of one shape."""
+    return _sum(b, a, shape, Add())
+
+
+def sub(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Two tensors of one shape."""
+    return _sum(b, a, shape, Sub())
+
+
+def _sum(b: Builder, a: Arguments, shape: Shape, op: Add | Sub) -> Value:
     x, y = a["self"], a["other"]
+    verb = "adds" if isinstance(op, Add) else "subtracts"
     if not isinstance(x, Value) or not isinstance(y, Value) or x.shape != y.shape:
-        raise RefusedError("it adds a constant or broadcasts", "two tensors of one shape")
+        raise RefusedError(f"it {verb} a constant or broadcasts", "two tensors of one shape")
     if a["alpha"] != 1:
         raise RefusedError(f"alpha is {a['alpha']}", "alpha 1")
     if not np.array_equal(x.order, y.order):
-        raise RefusedError("it adds a flattened feature map to a vector", "add before flatten")
-    return b.op(Add(), (x.name, y.name), shape, x.order)
+        raise RefusedError(
+            f"it {verb} a flattened feature map and a vector", "the same before flatten"
+        )
+    return b.op(op, (x.name, y.name), shape, x.order)
 
 
 def relu(b: Builder, a: Arguments, shape: Shape) -> Value:
@@ -122,6 +134,7 @@ IMPORTERS: dict[str, Importer] = {
     "linear.default": linear,
     "_native_batch_norm_legit_no_training.default": batch_norm,
     "add.Tensor": add,
+    "sub.Tensor": sub,
     "relu.default": relu,
     "relu6.default": relu6,
     "hardtanh.default": hardtanh,
@@ -185,7 +198,6 @@ INSTEAD = {
     "group_norm": "BatchNorm2d",
     "tanh": "ReLU",
     "prelu": "ReLU",
-    "sub": "Add, with the sign in the layer before",
     "permute": "a network that keeps (N, C, H, W)",
     "transpose": "a network that keeps (N, C, H, W)",
 }

@@ -16,6 +16,7 @@ from microai.ops.relu import Relu
 from microai.ops.reshape import Reshape
 from microai.ops.slice import Slice
 from microai.ops.softmax import Softmax
+from microai.ops.sub import Sub
 
 OPS: tuple[type[Op], ...] = (
     Add,
@@ -32,5 +33,8 @@ OPS: tuple[type[Op], ...] = (
     Reshape,
     Slice,
     Softmax,
+    Sub,
 )
+CLAMPING = Add | Conv | Dense | DepthwiseConv | Sub
+"""Ops that can limit their own output."""
 SOURCES: tuple[type[Op], ...] = (Input, Const)
