@@ -22,7 +22,7 @@ from microai.frontends.aten_window import (
     mean,
 )
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Add, Dense, DepthwiseConv, Relu, Softmax, Sub
+from microai.ops import Add, Dense, DepthwiseConv, Mul, Relu, Softmax, Sub
 
 Importer = Callable[[Builder, Arguments, Shape], Value | tuple[Value, ...]]
 
@@ -80,6 +80,23 @@ def _sum(b: Builder, a: Arguments, shape: Shape, op: Add | Sub) -> Value:
     return b.op(op, (x.name, y.name), shape, x.order)
 
 
+def mul(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Two tensors of one shape, or one factor for each channel, on either side."""
+    x, y = a["self"], a["other"]
+    if not isinstance(x, Value) or not isinstance(y, Value):
+        raise RefusedError("it multiplies by a constant", "BatchNorm for a scale of each channel")
+    x, y = (x, y) if x.shape == shape else (y, x)
+    factors = (*shape[:2], *(1 for _ in shape[2:]))
+    if x.shape != shape or y.shape not in (shape, factors):
+        raise RefusedError(
+            f"it multiplies {x.shape} by {y.shape}", "one shape, or one factor for each channel"
+        )
+    alike = np.array_equal(x.order, y.order) if x.shape == y.shape else x.canonical and y.canonical
+    if not alike:
+        raise RefusedError("it multiplies a flattened feature map", "the same before flatten")
+    return b.op(Mul(), (x.name, y.name), shape, x.order)
+
+
 def relu(b: Builder, a: Arguments, shape: Shape) -> Value:
     """relu."""
     return _rectify(b, a["self"], (0, None), shape)
@@ -134,6 +151,7 @@ IMPORTERS: dict[str, Importer] = {
     "linear.default": linear,
     "_native_batch_norm_legit_no_training.default": batch_norm,
     "add.Tensor": add,
+    "mul.Tensor": mul,
     "sub.Tensor": sub,
     "relu.default": relu,
     "relu6.default": relu6,
@@ -178,7 +196,6 @@ IMPORTERS: dict[str, Importer] = {
 
 INSTEAD = {
     "log_softmax": "Softmax, or the logits: the largest is the same",
-    "mul": "BatchNorm2d for a scale of each channel",
     "matmul": "nn.Linear",
     "mm": "nn.Linear",
     "bmm": "nn.Linear",

@@ -10,6 +10,7 @@ from microai.ops.dense import Dense
 from microai.ops.depthwise_conv import DepthwiseConv
 from microai.ops.dequantize import Dequantize
 from microai.ops.max_pool import MaxPool
+from microai.ops.mul import Mul
 from microai.ops.pad import Pad
 from microai.ops.quantize import Quantize
 from microai.ops.relu import Relu
@@ -27,6 +28,7 @@ OPS: tuple[type[Op], ...] = (
     DepthwiseConv,
     Dequantize,
     MaxPool,
+    Mul,
     Pad,
     Quantize,
     Relu,
@@ -35,6 +37,6 @@ OPS: tuple[type[Op], ...] = (
     Softmax,
     Sub,
 )
-CLAMPING = Add | Conv | Dense | DepthwiseConv | Sub
+CLAMPING = Add | Conv | Dense | DepthwiseConv | Mul | Sub
 """Ops that can limit their own output."""
 SOURCES: tuple[type[Op], ...] = (Input, Const)
