@@ -41,6 +41,7 @@ def kernel_header(name: str) -> str:
         requantize="mai_requantize_wide" if wide else "mai_requantize",
         term_t="int32_t" if x == "s8" else "int64_t",
         share_t="uint32_t" if x == "s8" else "uint64_t",
+        entry_t="int8_t" if x == "s8" else "int32_t",
     )  # fmt: skip
 
 

@@ -10,6 +10,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from microai.frontends.aten_activation import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    hard_swish,
+    leaky_relu,
+    sigmoid,
+    silu,
+    tanh,
+)
 from microai.frontends.aten_axis import cat, pad, select, slice_axis, split
 from microai.frontends.aten_call import Arguments, bias, reshape, weight
 from microai.frontends.aten_window import (
@@ -176,6 +186,14 @@ IMPORTERS: dict[str, Importer] = {
     "squeeze.default": reshape,
     "unsqueeze.default": reshape,
     "softmax.int": softmax,
+    "elu.default": elu,
+    "gelu.default": gelu,
+    "hardsigmoid.default": hard_sigmoid,
+    "hardswish.default": hard_swish,
+    "leaky_relu.default": leaky_relu,
+    "sigmoid.default": sigmoid,
+    "silu.default": silu,
+    "tanh.default": tanh,
     "cat.default": cat,
     "concat.default": cat,
     "pad.default": pad,
@@ -199,11 +217,6 @@ INSTEAD = {
     "matmul": "nn.Linear",
     "mm": "nn.Linear",
     "bmm": "nn.Linear",
-    "gelu": "ReLU",
-    "silu": "ReLU",
-    "hardswish": "ReLU6",
-    "leaky_relu": "ReLU",
-    "sigmoid": "Softmax over two classes",
     "layer_norm": "BatchNorm2d",
     "native_group_norm": "BatchNorm2d",
     "_to_copy": "float32 throughout",
@@ -213,8 +226,11 @@ INSTEAD = {
     "gru": "convolutions over time",
     "_native_batch_norm_legit_functional": "module.eval() before export",
     "group_norm": "BatchNorm2d",
-    "tanh": "ReLU",
-    "prelu": "ReLU",
+    "prelu": "LeakyReLU",
+    "selu": "ELU",
+    "celu": "ELU",
+    "mish": "SiLU",
+    "softplus": "ELU",
     "permute": "a network that keeps (N, C, H, W)",
     "transpose": "a network that keeps (N, C, H, W)",
 }

@@ -2,6 +2,7 @@
 """Every op, one file each."""
 
 from microai.op import Const, Input, Op
+from microai.ops.activation import Activation
 from microai.ops.add import Add
 from microai.ops.avg_pool import AvgPool
 from microai.ops.concat import Concat
@@ -20,6 +21,7 @@ from microai.ops.softmax import Softmax
 from microai.ops.sub import Sub
 
 OPS: tuple[type[Op], ...] = (
+    Activation,
     Add,
     AvgPool,
     Concat,
