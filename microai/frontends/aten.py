@@ -30,6 +30,7 @@ from microai.frontends.aten_window import (
     conv,
     max_pool,
     mean,
+    upsample,
 )
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
 from microai.ops import Add, Dense, DepthwiseConv, Mul, Relu, Softmax, Sub
@@ -176,6 +177,10 @@ IMPORTERS: dict[str, Importer] = {
     "adaptive_avg_pool2d.default": adaptive_avg_pool,
     "adaptive_max_pool1d.default": adaptive_max_pool,
     "adaptive_max_pool2d.default": adaptive_max_pool,
+    "upsample_nearest1d.default": upsample,
+    "upsample_nearest1d.vec": upsample,
+    "upsample_nearest2d.default": upsample,
+    "upsample_nearest2d.vec": upsample,
     "mean.dim": mean,
     "amax.default": amax,
     "flatten.using_ints": reshape,
@@ -231,6 +236,8 @@ INSTEAD = {
     "celu": "ELU",
     "mish": "SiLU",
     "softplus": "ELU",
+    "upsample_bilinear2d": "mode='nearest'",
+    "upsample_linear1d": "mode='nearest'",
     "permute": "a network that keeps (N, C, H, W)",
     "transpose": "a network that keeps (N, C, H, W)",
 }

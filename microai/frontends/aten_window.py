@@ -4,9 +4,12 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from microai.frontends.aten_call import Arguments, bias, image, reshape, weight
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, deployed_shape
-from microai.ops import AvgPool, Conv, DepthwiseConv, MaxPool
+from microai.ops import AvgPool, Conv, DepthwiseConv, MaxPool, Resize
+from microai.ops.resize import nearest
 
 
 def conv(b: Builder, a: Arguments, shape: Shape) -> Value:
@@ -82,6 +85,24 @@ def mean(b: Builder, a: Arguments, shape: Shape) -> Value:
 def amax(b: Builder, a: Arguments, shape: Shape) -> Value:
     """A maximum over all but the channels pools globally."""
     return _global(b, a, shape, MaxPool)
+
+
+def upsample(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Nearest; torch computes the pixels' indices in float32, from scales where they are given."""
+    x = image(a, "input" if "input" in a else "self")
+    sizes = list(zip(x.shape[2:], shape[2:], strict=True))
+    for (before, after), scale in zip(sizes, _scales(a, len(sizes)), strict=True):
+        step = np.float32(1 / scale if scale else before / after)
+        chosen = np.floor(np.arange(after, dtype=np.float32) * step).clip(max=before - 1)
+        if not np.array_equal(chosen, nearest(before, after)):
+            raise RefusedError(f"it stretches {before} pixels to {after} unevenly", "whole factors")
+    return b.op(Resize(shape[2:]), (x.name,), shape)
+
+
+def _scales(a: Arguments, axes: int) -> Sequence[float | None]:
+    """The factor of each axis; None where the sizes say it."""
+    named = [a[key] for key in ("scales", "scales_h", "scales_w") if key in a]
+    return a.get("scale_factors") or named or (None,) * axes
 
 
 def _global(b: Builder, a: Arguments, shape: Shape, kind: type[AvgPool] | type[MaxPool]) -> Value:

@@ -16,6 +16,7 @@ from microai.ops.pad import Pad
 from microai.ops.quantize import Quantize
 from microai.ops.relu import Relu
 from microai.ops.reshape import Reshape
+from microai.ops.resize import Resize
 from microai.ops.slice import Slice
 from microai.ops.softmax import Softmax
 from microai.ops.sub import Sub
@@ -35,6 +36,7 @@ OPS: tuple[type[Op], ...] = (
     Quantize,
     Relu,
     Reshape,
+    Resize,
     Slice,
     Softmax,
     Sub,
