@@ -8,7 +8,7 @@ import numpy as np
 
 from microai.frontends.aten_call import Arguments, bias, image, reshape, weight
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, deployed_shape
-from microai.ops import AvgPool, Conv, DepthwiseConv, MaxPool, Resize
+from microai.ops import AvgPool, Conv, ConvTranspose, DepthwiseConv, MaxPool, Resize
 from microai.ops.resize import nearest
 
 
@@ -25,6 +25,23 @@ def conv(b: Builder, a: Arguments, shape: Shape) -> Value:
         return b.op(DepthwiseConv(stride, pads, dilation), (x.name, taps, offset), shape)
     taps = b.const(given.name, w.transpose(0, *range(2, w.ndim), 1))
     return b.op(Conv(stride, pads, dilation, a["groups"]), (x.name, taps, offset), shape)
+
+
+def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """conv_transpose1d and conv_transpose2d; output_padding is padding less at the end."""
+    x, given = image(a, "input"), weight(a, "weight")
+    kernel = given.array.shape[2:]
+    if a["groups"] != 1 or set(_sizes(a["dilation"], kernel)) != {1}:
+        raise RefusedError(
+            f"groups is {a['groups']}, dilation {a['dilation']}",
+            "groups 1 and dilation 1, or nearest upsampling and a convolution",
+        )
+    both, extra = (_sizes(a[key], kernel) for key in ("padding", "output_padding"))
+    pads = tuple(side for p, e in zip(both, extra, strict=True) for side in (p, p - e))
+    taps = b.const(given.name, given.array.transpose(1, *range(2, given.array.ndim), 0))
+    offset = bias(b, a, given, given.array.shape[1])
+    op = ConvTranspose(_sizes(a["stride"], kernel), pads)
+    return b.op(op, (x.name, taps, offset), shape)
 
 
 def max_pool(b: Builder, a: Arguments, shape: Shape) -> Value:

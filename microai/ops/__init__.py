@@ -7,6 +7,7 @@ from microai.ops.add import Add
 from microai.ops.avg_pool import AvgPool
 from microai.ops.concat import Concat
 from microai.ops.conv import Conv
+from microai.ops.conv_transpose import ConvTranspose
 from microai.ops.dense import Dense
 from microai.ops.depthwise_conv import DepthwiseConv
 from microai.ops.dequantize import Dequantize
@@ -27,6 +28,7 @@ OPS: tuple[type[Op], ...] = (
     AvgPool,
     Concat,
     Conv,
+    ConvTranspose,
     Dense,
     DepthwiseConv,
     Dequantize,
@@ -41,6 +43,8 @@ OPS: tuple[type[Op], ...] = (
     Softmax,
     Sub,
 )
-CLAMPING = Add | Conv | Dense | DepthwiseConv | Mul | Sub
+CLAMPING = Add | Conv | ConvTranspose | Dense | DepthwiseConv | Mul | Sub
 """Ops that can limit their own output."""
+LINEAR = Conv | ConvTranspose | Dense | DepthwiseConv
+"""Ops with weights and a bias for each output channel."""
 SOURCES: tuple[type[Op], ...] = (Input, Const)
