@@ -145,6 +145,9 @@ def _verify_storage(node: Node, inputs: tuple[Quant | None, ...]) -> None:
             raise UnsupportedError(f"{node.name!r} mixes integers and floats; convert first")
         return
     quants = [quant for quant in inputs if quant]
+    operands = {q.dtype for i, q in enumerate(quants) if i not in node.op.CHANNEL_AXIS}
+    if len(operands) > 1:
+        raise UnsupportedError(f"{node.name!r} mixes {' and '.join(sorted(operands))}")
     if not isinstance(node.op, Const) and len(out.scale) > 1:
         raise UnsupportedError(f"{node.name!r} has {len(out.scale)} scales, expected one")
     for position, quant in enumerate(quants):

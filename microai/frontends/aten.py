@@ -20,7 +20,7 @@ from microai.frontends.aten_activation import (
     silu,
     tanh,
 )
-from microai.frontends.aten_axis import cat, pad, select, slice_axis, split
+from microai.frontends.aten_axis import argmax, cat, pad, select, slice_axis, split
 from microai.frontends.aten_call import Arguments, bias, reshape, weight
 from microai.frontends.aten_window import (
     adaptive_avg_pool,
@@ -202,6 +202,7 @@ IMPORTERS: dict[str, Importer] = {
     "sigmoid.default": sigmoid,
     "silu.default": silu,
     "tanh.default": tanh,
+    "argmax.default": argmax,
     "cat.default": cat,
     "concat.default": cat,
     "pad.default": pad,
@@ -228,7 +229,6 @@ INSTEAD = {
     "layer_norm": "BatchNorm2d",
     "native_group_norm": "BatchNorm2d",
     "_to_copy": "float32 throughout",
-    "argmax": "nothing: take the largest output in C",
     "lstm": "convolutions over time",
     "gru": "convolutions over time",
     "_native_batch_norm_legit_functional": "module.eval() before export",

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ATen operators that take tensors apart, put them together or make them larger."""
+"""ATen operators that work along axes: parts, joins, padding, the largest."""
 
 import numpy as np
 
 from microai.frontends.aten_call import Arguments, reshape
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Concat, Pad, Slice
+from microai.ops import ArgMax, Concat, Pad, Slice
 
 
 def slice_axis(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
@@ -66,6 +66,17 @@ def pad(b: Builder, a: Arguments, shape: Shape) -> Value:
         pads[2 * axis : 2 * axis + 2] = before, after
     op = Pad(tuple(pads[2:]), float(a.get("value") or 0))
     return b.op(op, (x.name,), shape) if any(given) else x
+
+
+def argmax(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Over the channels, which come last here."""
+    x = a["self"]
+    if a.get("dim") is None or a["dim"] % len(x.shape) != 1 or not x.canonical:
+        raise RefusedError(f"it runs over axis {a.get('dim')} of {x.shape}", "axis 1, the channels")
+    if not a["keepdim"] and len(x.shape) == 4:
+        raise RefusedError("it takes the channel axis off an image", "keepdim=True")
+    largest = b.op(ArgMax(), (x.name,), (1, 1, *x.shape[2:]))
+    return largest if a["keepdim"] else reshape(b, {"self": largest}, shape)
 
 
 def _part(b: Builder, x: Value, axis: int, indices: range) -> Value:

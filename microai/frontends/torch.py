@@ -156,6 +156,8 @@ class _Reader:
         arguments = self._arguments(node)
         if any(isinstance(a, _Broken) for a in arguments.values()):
             return None
+        if any(_dtype(source) == torch.int64 for source in node.all_input_nodes):
+            raise RefusedError("it computes with indices", "argmax as the last layer")
         self.builder.place = place(node)
         return IMPORTERS[name](self.builder, arguments, shape)
 
@@ -213,13 +215,18 @@ class _Broken:
     """Stands for a tensor whose own node has been reported already."""
 
 
+def _dtype(node: Any) -> torch.dtype | None:
+    """Of the tensor it makes."""
+    return getattr(node.meta.get("val"), "dtype", None)
+
+
 def _shape(node: Any) -> Shape:
-    """The recorded shape, once it is float32 and static."""
+    """The recorded shape, once it is float32 (indices: int64) and static."""
     value = node.meta["val"]
     tensor = value[0] if isinstance(value, tuple | list) else value
     if not isinstance(tensor, torch.Tensor):
         raise RefusedError("it makes a number, not a tensor", "tensors throughout")
-    if tensor.dtype != torch.float32:
+    if tensor.dtype != torch.float32 and str(node.target) != "aten.argmax.default":
         raise RefusedError(f"it is {str(tensor.dtype).removeprefix('torch.')}", "float32")
     if not all(isinstance(size, int) for size in tensor.shape):
         raise RefusedError(

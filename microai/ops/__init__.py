@@ -4,6 +4,7 @@
 from microai.op import Const, Input, Op
 from microai.ops.activation import Activation
 from microai.ops.add import Add
+from microai.ops.arg_max import ArgMax
 from microai.ops.avg_pool import AvgPool
 from microai.ops.concat import Concat
 from microai.ops.conv import Conv
@@ -25,6 +26,7 @@ from microai.ops.sub import Sub
 OPS: tuple[type[Op], ...] = (
     Activation,
     Add,
+    ArgMax,
     AvgPool,
     Concat,
     Conv,
