@@ -31,9 +31,10 @@ def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:
     """conv_transpose1d and conv_transpose2d; output_padding is padding less at the end."""
     x, given = image(a, "input"), weight(a, "weight")
     kernel = given.array.shape[2:]
-    if a["groups"] != 1 or set(_sizes(a["dilation"], kernel)) != {1}:
+    dilation = _sizes(a["dilation"], kernel)
+    if a["groups"] != 1 or set(dilation) != {1}:
         raise RefusedError(
-            f"groups is {a['groups']}, dilation {a['dilation']}",
+            f"groups is {a['groups']}, dilation {dilation}",
             "groups 1 and dilation 1, or nearest upsampling and a convolution",
         )
     both, extra = (_sizes(a[key], kernel) for key in ("padding", "output_padding"))
