@@ -7,7 +7,7 @@ a pass returns a new graph.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Literal
 
 import numpy as np
@@ -110,11 +110,7 @@ def _verify_node(node: Node, graph: Graph, seen: Mapping[str, TensorType]) -> No
         raise UnsupportedError(f"{node.name!r} is defined twice")
     if missing := [name for name in node.inputs if name not in seen]:
         raise UnsupportedError(f"{node.name!r} reads {missing[0]!r}, which no earlier node makes")
-    wanted = len(signature(node.op.infer).parameters)
-    if len(node.inputs) != wanted:
-        raise UnsupportedError(
-            f"{node.name!r}: {node.op} takes {wanted} inputs, not {len(node.inputs)}"
-        )
+    _verify_arity(node)
     shape = node.op.infer(*(seen[name] for name in node.inputs)).shape
     if shape != node.type.shape:
         raise UnsupportedError(f"{node.name!r} is {node.type.shape}, its op gives {shape}")
@@ -122,6 +118,17 @@ def _verify_node(node: Node, graph: Graph, seen: Mapping[str, TensorType]) -> No
     _verify_storage(node, tuple(seen[name].quant for name in node.inputs))
     if isinstance(node.op, Const):
         _verify_weight(node, graph.weights.get(node.name))
+
+
+def _verify_arity(node: Node) -> None:
+    """As many inputs as `infer` has parameters; `*xs` are two or more."""
+    parameters = signature(node.op.infer).parameters.values()
+    wanted, count = str(len(parameters)), len(node.inputs)
+    fits = count == len(parameters)
+    if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
+        wanted, fits = "2 or more", count >= 2
+    if not fits:
+        raise UnsupportedError(f"{node.name!r}: {node.op} takes {wanted} inputs, not {count}")
 
 
 def _verify_place(node: Node) -> None:
@@ -138,6 +145,9 @@ def _verify_storage(node: Node, inputs: tuple[Quant | None, ...]) -> None:
             raise UnsupportedError(f"{node.name!r} mixes integers and floats; convert first")
         return
     quants = [quant for quant in inputs if quant]
+    operands = {q.dtype for i, q in enumerate(quants) if i not in node.op.CHANNEL_AXIS}
+    if len(operands) > 1:
+        raise UnsupportedError(f"{node.name!r} mixes {' and '.join(sorted(operands))}")
     if not isinstance(node.op, Const) and len(out.scale) > 1:
         raise UnsupportedError(f"{node.name!r} has {len(out.scale)} scales, expected one")
     for position, quant in enumerate(quants):

@@ -45,6 +45,7 @@ def kernel_header(name: str) -> str:
         smlatt="mai_smlaltt" if wide else "mai_smlatt",
         term_t="int32_t" if x == "s8" else "int64_t",
         share_t="uint32_t" if x == "s8" else "uint64_t",
+        entry_t="int8_t" if x == "s8" else "int32_t",
     )  # fmt: skip
 
 

@@ -14,18 +14,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from microai.fixedpoint import Scaling
-from microai.types import Floats, Ints, Quant, TensorType
+from microai.types import Floats, Ints, QTensor, Quant, TensorType
 
 if TYPE_CHECKING:
     import torch
 
-CValue = int | float | bool | str | tuple[float, ...]
+CValue = int | float | bool | str | tuple[float | str, ...]
 CParams = dict[str, CValue]
 
 
 def snake(name: str) -> str:
     """MaxPool as max_pool."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def quant_of(operand: TensorType | QTensor) -> Quant:
+    """An operand's integer storage, be it an activation or a constant."""
+    return operand.quant if isinstance(operand, QTensor) else operand.stored
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from microai.errors import UsageError
 from microai.fixedpoint import quantize
 from microai.graph import Graph, Node, replace_node
 from microai.op import Input
+from microai.ops import ArgMax, Reshape
 from microai.types import Array, Arrays
 
 
@@ -64,11 +65,28 @@ def labels_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Array | 
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         found = f"{labels.dtype} {labels.shape}"
         raise UsageError(f"{path}: {name} is {found}, expected ({count},) integers")
-    classes = graph[graph.outputs[0]].type.size
-    if len(graph.outputs) == 1 and not (labels.min() >= 0 and labels.max() < classes):
+    if len(graph.outputs) > 1:
+        return labels
+    indices = indices_of(graph)
+    output = graph[graph.outputs[0]].type
+    if indices and output.size > 1:
+        raise UsageError(
+            f"{path}: {name} has one class for each sample, the network gives {output.size}; "
+            "leave it out"
+        )
+    classes = graph.types(indices)[0].size if indices else output.size
+    if not (labels.min() >= 0 and labels.max() < classes):
         spread = f"{labels.min()}..{labels.max()}"
         raise UsageError(f"{path}: {name} holds {spread}, the network has classes 0..{classes - 1}")
     return labels
+
+
+def indices_of(graph: Graph) -> Node | None:
+    """The ArgMax that makes the graph's first output; None where the output is scores."""
+    node = graph[graph.outputs[0]]
+    while isinstance(node.op, Reshape):
+        node = graph[node.inputs[0]]
+    return node if isinstance(node.op, ArgMax) else None
 
 
 def with_statistics(graph: Graph, samples: Mapping[str, Array]) -> Graph:

@@ -8,6 +8,7 @@ import numpy as np
 from microai.graph import Graph
 from microai.interpret import interpret_only
 from microai.report import Metric
+from microai.samples import indices_of
 from microai.types import Array
 
 FLOAT_TOLERANCE = 1e-5  # of a layer's largest value
@@ -34,13 +35,18 @@ def _differing(found: Array, expected: Array) -> int:
 def accuracy(
     graph: Graph, inputs: Mapping[str, Array] | None, outputs: Array, labels: Array
 ) -> Metric:
-    """Share of samples whose largest output is the label's; `inputs` None: no float network."""
+    """Share of samples whose largest output, or index, is the label's; `inputs` None: no float
+    network.
+    """
+    indices = indices_of(graph) is not None
     reference = None
     if inputs is not None:
         scores = interpret_only(graph, inputs, graph.outputs)[graph.outputs[0]]
-        reference = _share(scores, labels)
-    return Metric("accuracy", reference, _share(outputs, labels))
+        reference = _share(scores, labels, indices)
+    return Metric("accuracy", reference, _share(outputs, labels, indices))
 
 
-def _share(scores: Array, labels: Array) -> float:
-    return float((scores.reshape(len(scores), -1).argmax(axis=1) == labels).mean())
+def _share(outputs: Array, labels: Array, indices: bool) -> float:
+    rows = outputs.reshape(len(outputs), -1)
+    found = rows[:, 0] if indices else rows.argmax(axis=1)
+    return float((found == labels).mean())

@@ -8,15 +8,24 @@ import numpy as np
 from microai.graph import Graph, Node, apply, verify
 from microai.op import Const, Input, Op
 from microai.ops import (
+    Activation,
     Add,
+    ArgMax,
     AvgPool,
+    Concat,
     Conv,
+    ConvTranspose,
     Dense,
     DepthwiseConv,
     MaxPool,
+    Mul,
+    Pad,
     Relu,
     Reshape,
+    Resize,
+    Slice,
     Softmax,
+    Sub,
 )
 from microai.pipeline import quantize_graph
 from microai.quantize.scheme import SCHEMES
@@ -109,7 +118,31 @@ def chains() -> Graph:
     return s.graph(s.op("pool", MaxPool((2, 2), (1, 1)), again))
 
 
-GRAPHS = {"residual": residual, "scaled_dense": scaled_dense, "shared": shared, "chains": chains}
+def branches() -> Graph:
+    """A map taken apart and put together again, enlarged, gated, and its largest channel."""
+    s = Sketch(5)
+    x = s.input("x", 1, 4, 5, 6)
+    left = s.op("left", Slice(3, 0, 2), x)
+    right = s.op("r", Relu(), s.op("right", Slice(3, 2, 6), s.op("rectified", Relu(), x)))
+    whole = s.op("whole", Concat(3), right, s.op("tanh", Activation("tanh"), left))
+    up = ConvTranspose((2, 2), (1, 0, 1, 0))
+    large = s.op("up", up, whole, s.const("w", 3, 3, 3, 6), s.const("b", 3))
+    scale = s.op("bn", DepthwiseConv(), large, s.const("g", 1, 1, 3), s.const("h", 3))
+    relu = s.op("relu", Relu(), scale)
+    near = s.op("near", Resize((8, 10)), relu)
+    less = s.op("relu6", Relu(6.0), s.op("less", Sub(), near, relu))
+    gate = s.op("gate", Activation("sigmoid"), s.op("mean", AvgPool((8, 10)), near))
+    gated = s.op("last", Relu(), s.op("gated", Mul(), less, gate))
+    return s.graph(s.op("pad", Pad((1, 0, 0, 1, 0, 0)), gated), s.op("index", ArgMax(), gated))
+
+
+GRAPHS = {
+    "residual": residual,
+    "scaled_dense": scaled_dense,
+    "shared": shared,
+    "chains": chains,
+    "branches": branches,
+}
 
 
 def samples(graph: Graph, count: int = 16, seed: int = 3) -> dict[str, Array]:

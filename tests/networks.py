@@ -83,19 +83,62 @@ class Unsupported(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.dilated = nn.Conv2d(3, 8, 3, dilation=2)
-        self.act = nn.GELU()
-        self.up = nn.ConvTranspose2d(8, 8, 2)
+        self.act = nn.Mish()
+        self.up = nn.ConvTranspose2d(8, 8, 2, groups=2)
         self.fine = nn.Conv2d(8, 8, 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        y = self.fine(self.up(self.act(self.dilated(x))))
-        return y + 1.0, y.argmax(1), x.double(), x.permute(0, 2, 3, 1)
+        y = self.dilated(x)
+        z = self.fine(self.act(y))
+        gated = x[:, :1] * x.argmax(1, keepdim=True)
+        return z + 1.0, self.up(y), gated, x.double(), x.permute(0, 2, 3, 1)
+
+
+class Decoder(nn.Module):
+    """An image taken apart, gated, enlarged, put together: every op that came with them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Conv2d(4, 4, 1)
+        self.up = nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=(1, 0))
+        self.norm = nn.BatchNorm2d(6)
+        self.swish = nn.Hardswish()
+        self.last = nn.ConvTranspose2d(6, 3, 2, bias=False)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        a, b = functional.pad(x, (1, 0, 0, 2), value=0.25).split([1, 3], 1)
+        y = torch.cat([functional.silu(a), b.tanh()], 1)
+        y = y * functional.hardsigmoid(self.gate(y.mean((2, 3), keepdim=True)))
+        y = functional.relu(self.norm(self.up(y)))
+        y = functional.interpolate(self.swish(y), scale_factor=2)
+        y = self.last(y - functional.gelu(y, approximate="tanh"))
+        return y[:, :, 1::3, -4:], y.argmax(1, keepdim=True), functional.elu(y[:, :, 0])
+
+
+class Signal(nn.Module):
+    """A series in windows of its past, as above along one axis, with a class in the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(3, 5, 4, stride=3, padding=2, output_padding=1)
+        self.leaky = nn.LeakyReLU(0.1)
+        self.head = nn.Linear(40, 4)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        early, late = functional.pad(x, (4, 0)).chunk(2, 2)
+        y = self.up(functional.relu(early * late) - late)
+        y = functional.interpolate(self.leaky(y), size=42)
+        y = functional.gelu(y) * functional.adaptive_avg_pool1d(y, 1).sigmoid()
+        scores = self.head(torch.cat([y[:, :, ::6].flatten(1), y[:, :, -1]], 1))
+        return scores, scores.argmax(1), y.narrow(2, 3, 4)
 
 
 NETWORKS = {
     "everything": (Everything, (1, 3, 16, 16)),
     "preactivation": (PreActivation, (1, 2, 7, 5)),
     "flattened": (Flattened, (1, 1, 4, 4)),
+    "decoder": (Decoder, (1, 4, 7, 5)),
+    "signal": (Signal, (1, 3, 16)),
 }
 
 
@@ -176,7 +219,7 @@ def rectified_input() -> tuple[nn.Module, tuple[torch.Tensor]]:
     return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(5, 3)), (torch.randn(1, 5),)
 
 
-class _Lambda(nn.Module):
+class Lambda(nn.Module):
     """A function as a module, with a parameter at hand."""
 
     def __init__(self, function) -> None:
@@ -193,24 +236,24 @@ IMAGE = torch.linspace(-1, 1, 48).reshape(1, 3, 4, 4)
 
 def added_input() -> tuple[nn.Module, tuple[torch.Tensor]]:
     """x += x, then something with it."""
-    return _Lambda(lambda _, x: x.add_(x).relu()), (torch.randn(1, 5),)
+    return Lambda(lambda _, x: x.add_(x).relu()), (torch.randn(1, 5),)
 
 
 def parameter_operand() -> tuple[nn.Module, tuple[torch.Tensor]]:
     """A parameter in a sum."""
-    return _Lambda(lambda m, x: x + m.p), (IMAGE,)
+    return Lambda(lambda m, x: x + m.p), (IMAGE,)
 
 
 def parameter_alone() -> tuple[nn.Module, tuple[torch.Tensor]]:
     """A parameter where a feature map belongs."""
-    return _Lambda(lambda m, x: x + functional.max_pool2d(m.p.relu(), 1)), (IMAGE,)
+    return Lambda(lambda m, x: x + functional.max_pool2d(m.p.relu(), 1)), (IMAGE,)
 
 
 def number() -> tuple[nn.Module, tuple[torch.Tensor]]:
     """A number taken out of a tensor."""
-    return _Lambda(lambda _, x: x + x.sum().item()), (IMAGE,)
+    return Lambda(lambda _, x: x + x.sum().item()), (IMAGE,)
 
 
 def indices() -> tuple[nn.Module, tuple[torch.Tensor]]:
     """Where the largest values are."""
-    return _Lambda(lambda _, x: functional.adaptive_max_pool2d(x, 1, return_indices=True)), (IMAGE,)
+    return Lambda(lambda _, x: functional.adaptive_max_pool2d(x, 1, return_indices=True)), (IMAGE,)

@@ -54,7 +54,7 @@ ERRORS = {
     "shape": (["check", TINY, "--input-shape", "1,a"], 2, "--input-shape is '1,a'"),
     "calibration": (["generate", TINY, "-o", "o"], 2, "need real samples: pass --calibration"),
     "model": (["check", "x.txt"], 2, "expected one of"),
-    "unsupported": (["check", f"{HERE}:unsupported"], 3, "aten.gelu.default (float32)"),
+    "unsupported": (["check", f"{HERE}:unsupported"], 3, "aten.mish.default (float32)"),
     "diverged": (["check", f"{HERE}:diverged"], 3, "NaN"),
     "tight": (["check", f"{HERE}:tight", "--board", "stm32l4"], 4, "stm32l4's flash"),
     "ram": (["check", f"{HERE}:huge", "--board", "stm32l4"], 4, "too large for stm32l4's ram"),

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from microai.device import session
 from microai.device.build import ARM, STRICT, find_tool, write_sources
 from microai.fixedpoint import quantize
+from microai.frontends.torch import import_module
 from microai.graph import replace_node
 from microai.interpret import interpret
 from microai.paths import data_dir
-from microai.pipeline import compile_graph
+from microai.pipeline import compile_graph, quantize_graph
+from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled, literal, render_harness
 from microai.samples import stored, with_statistics
+from tests import networks
 from tests.cases import CASES
 from tests.graphs import GRAPHS, quantized, samples
 from tests.ladder import Trial, applies, on_host, trial
@@ -169,6 +173,15 @@ def run_on_host(compiled: Compiled, tmp_path: Path) -> None:
 def test_every_layer_on_the_host(name: str, tmp_path: Path) -> None:
     """Memory planned in place, read between steps."""
     run_on_host(compile_graph(quantized(name)), tmp_path)
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int16x8"])
+@pytest.mark.parametrize("name", ["decoder", "signal"])
+def test_every_layer_of_an_imported_network(name: str, scheme: str, tmp_path: Path) -> None:
+    """Parts, joins and what else moves elements, over each other's memory."""
+    kind, shape = networks.NETWORKS[name]
+    graph = import_module(networks.shaken(kind()), (torch.zeros(shape),))
+    run_on_host(compile_graph(quantize_graph(graph, SCHEMES[scheme], samples(graph))), tmp_path)
 
 
 def test_weights_in_ram_and_state_in_the_arena(tmp_path: Path) -> None:

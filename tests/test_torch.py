@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import elu, interpolate, pad
 
 from microai.errors import UnsupportedError, UsageError
 from microai.frontends import load_model
@@ -21,6 +22,7 @@ from tests.networks import NETWORKS, shaken
 HERE = str(Path(networks.__file__))
 TOP = "  (top, networks.py:LINE):"
 NONE = "no such op here"
+PLAIN = "groups 1 and dilation 1, or nearest upsampling and a convolution"
 
 
 def assert_same(graph: Graph, module: torch.nn.Module, shape: tuple[int, ...]) -> None:
@@ -29,12 +31,15 @@ def assert_same(graph: Graph, module: torch.nn.Module, shape: tuple[int, ...]) -
     x = torch.randn(shape)
     wanted = module(x)
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-    stored = x.permute(0, 2, 3, 1).contiguous() if x.ndim == 4 else x
     for version in (graph, apply(graph, FLOAT_PASSES)):
-        values = interpret(version, {version.inputs[0].name: stored.numpy()})
+        values = interpret(version, {version.inputs[0].name: channels_last(x)})
         for name, tensor in zip(version.outputs, wanted, strict=True):
-            expected = tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor
-            np.testing.assert_allclose(values[name], expected.detach().numpy(), atol=2e-6)
+            np.testing.assert_allclose(values[name], channels_last(tensor), atol=2e-6)
+
+
+def channels_last(tensor: torch.Tensor) -> np.ndarray:
+    """As deployed."""
+    return np.ascontiguousarray(np.moveaxis(tensor.detach().numpy(), 1 % tensor.ndim, -1))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -94,9 +99,9 @@ def test_everything_unsupported_in_one_message() -> None:
     lines = [re.sub(r":\d+\)", ":LINE)", line) for line in str(raised.value).splitlines()]
     assert lines == [
         "cannot deploy this network:",
-        "  act: aten.gelu.default (float32): no such op here; use ReLU",
-        "  up: aten.conv_transpose2d.input (float32): no such op here; use Conv2d",
-        f"{TOP} aten.argmax.default (int64): {NONE}; use nothing: take the largest output in C",
+        "  act: aten.mish.default (float32): no such op here; use SiLU",
+        f"{TOP} aten.mul.Tensor (float32): it computes with indices; use argmax as the last layer",
+        f"  up: aten.conv_transpose2d.input (float32): groups is 2, dilation (1, 1); use {PLAIN}",
         f"{TOP} aten._to_copy.default (float64): {NONE}; use float32 throughout",
         f"{TOP} aten.permute.default (float32): {NONE}; use a network that keeps (N, C, H, W)",
     ]
@@ -151,6 +156,38 @@ def test_what_only_looks_like_tensors_is_listed(name: str) -> None:
     """Parameters as operands, Python numbers, pooling indices: a sentence each."""
     with pytest.raises(UnsupportedError, match="cannot deploy this network|could not capture"):
         load_model(f"{HERE}:{name}")
+
+
+REFUSALS = {
+    "batch": (lambda _, x: x[0:0].relu(), "it takes nothing of (1, 3, 4, 4)"),
+    "joined": (lambda _, x: torch.cat([x, x]), "it works along the batch"),
+    "flattened": (lambda _, x: x.flatten(1)[:, 3:], "its input is a flattened feature map"),
+    "parameter": (lambda m, x: torch.cat([x, m.p]), "it joins a constant"),
+    "column": (lambda _, x: x[:, 0], "moves elements; use keep channels and image apart"),
+    "reflect": (
+        lambda _, x: pad(x, (1, 1, 1, 1), mode="reflect"),
+        "mode is reflect; use zeros",
+    ),
+    "crop": (lambda _, x: pad(x, (-1, 1)), "it cuts [-1, 1]; use a slice"),
+    "pixels": (lambda _, x: x * x[:, :1], "one shape, or one factor for each channel"),
+    "scaled": (lambda _, x: x * 2.0, "it multiplies by a constant; use BatchNorm"),
+    "subtracted": (lambda _, x: x - 1.0, "it subtracts a constant or broadcasts"),
+    "alpha": (lambda _, x: x.sub(x.relu(), alpha=2), "alpha is 2; use alpha 1"),
+    "elu": (lambda _, x: elu(x, alpha=0.5), "alpha is 0.5; use alpha 1"),
+    "uneven": (lambda _, x: interpolate(x, scale_factor=1.4), "use whole factors"),
+    "linear": (lambda _, x: interpolate(x, scale_factor=2, mode="bilinear"), "mode='nearest'"),
+    "axis": (lambda _, x: x.argmax(2), "it runs over axis 2 of (1, 3, 4, 4); use axis 1"),
+    "image": (lambda _, x: x.argmax(1), "it takes the channel axis off an image; use keepdim"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals_say_what_to_use(name: str) -> None:
+    """What an importer cannot express is not approximated."""
+    function, words = REFUSALS[name]
+    with pytest.raises(UnsupportedError) as raised:
+        import_module(networks.Lambda(function), (networks.IMAGE,))
+    assert words in str(raised.value)
 
 
 def test_a_factory_may_print_and_use_dataclasses(capsys) -> None:

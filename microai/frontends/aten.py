@@ -10,6 +10,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from microai.frontends.aten_activation import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    hard_swish,
+    leaky_relu,
+    sigmoid,
+    silu,
+    tanh,
+)
+from microai.frontends.aten_axis import argmax, cat, pad, select, slice_axis, split
 from microai.frontends.aten_call import Arguments, bias, reshape, weight
 from microai.frontends.aten_window import (
     adaptive_avg_pool,
@@ -17,13 +28,15 @@ from microai.frontends.aten_window import (
     amax,
     avg_pool,
     conv,
+    conv_transpose,
     max_pool,
     mean,
+    upsample,
 )
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Add, Dense, DepthwiseConv, Relu, Softmax
+from microai.ops import Add, Dense, DepthwiseConv, Mul, Relu, Softmax, Sub
 
-Importer = Callable[[Builder, Arguments, Shape], Value]
+Importer = Callable[[Builder, Arguments, Shape], Value | tuple[Value, ...]]
 
 
 def linear(b: Builder, a: Arguments, shape: Shape) -> Value:
@@ -57,14 +70,43 @@ def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:
 
 def add(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Two tensors of one shape."""
+    return _sum(b, a, shape, Add())
+
+
+def sub(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Two tensors of one shape."""
+    return _sum(b, a, shape, Sub())
+
+
+def _sum(b: Builder, a: Arguments, shape: Shape, op: Add | Sub) -> Value:
     x, y = a["self"], a["other"]
+    verb = "adds" if isinstance(op, Add) else "subtracts"
     if not isinstance(x, Value) or not isinstance(y, Value) or x.shape != y.shape:
-        raise RefusedError("it adds a constant or broadcasts", "two tensors of one shape")
+        raise RefusedError(f"it {verb} a constant or broadcasts", "two tensors of one shape")
     if a["alpha"] != 1:
         raise RefusedError(f"alpha is {a['alpha']}", "alpha 1")
     if not np.array_equal(x.order, y.order):
-        raise RefusedError("it adds a flattened feature map to a vector", "add before flatten")
-    return b.op(Add(), (x.name, y.name), shape, x.order)
+        raise RefusedError(
+            f"it {verb} a flattened feature map and a vector", "the same before flatten"
+        )
+    return b.op(op, (x.name, y.name), shape, x.order)
+
+
+def mul(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Two tensors of one shape, or one factor for each channel, on either side."""
+    x, y = a["self"], a["other"]
+    if not isinstance(x, Value) or not isinstance(y, Value):
+        raise RefusedError("it multiplies by a constant", "BatchNorm for a scale of each channel")
+    x, y = (x, y) if x.shape == shape else (y, x)
+    factors = (*shape[:2], *(1 for _ in shape[2:]))
+    if x.shape != shape or y.shape not in (shape, factors):
+        raise RefusedError(
+            f"it multiplies {x.shape} by {y.shape}", "one shape, or one factor for each channel"
+        )
+    alike = np.array_equal(x.order, y.order) if x.shape == y.shape else x.canonical and y.canonical
+    if not alike:
+        raise RefusedError("it multiplies a flattened feature map", "the same before flatten")
+    return b.op(Mul(), (x.name, y.name), shape, x.order)
 
 
 def relu(b: Builder, a: Arguments, shape: Shape) -> Value:
@@ -118,9 +160,13 @@ IMPORTERS: dict[str, Importer] = {
     "conv1d.padding": conv,
     "conv2d.default": conv,
     "conv2d.padding": conv,
+    "conv_transpose1d.default": conv_transpose,
+    "conv_transpose2d.input": conv_transpose,
     "linear.default": linear,
     "_native_batch_norm_legit_no_training.default": batch_norm,
     "add.Tensor": add,
+    "mul.Tensor": mul,
+    "sub.Tensor": sub,
     "relu.default": relu,
     "relu6.default": relu6,
     "hardtanh.default": hardtanh,
@@ -134,6 +180,10 @@ IMPORTERS: dict[str, Importer] = {
     "adaptive_avg_pool2d.default": adaptive_avg_pool,
     "adaptive_max_pool1d.default": adaptive_max_pool,
     "adaptive_max_pool2d.default": adaptive_max_pool,
+    "upsample_nearest1d.default": upsample,
+    "upsample_nearest1d.vec": upsample,
+    "upsample_nearest2d.default": upsample,
+    "upsample_nearest2d.vec": upsample,
     "mean.dim": mean,
     "amax.default": amax,
     "flatten.using_ints": reshape,
@@ -144,6 +194,23 @@ IMPORTERS: dict[str, Importer] = {
     "squeeze.default": reshape,
     "unsqueeze.default": reshape,
     "softmax.int": softmax,
+    "elu.default": elu,
+    "gelu.default": gelu,
+    "hardsigmoid.default": hard_sigmoid,
+    "hardswish.default": hard_swish,
+    "leaky_relu.default": leaky_relu,
+    "sigmoid.default": sigmoid,
+    "silu.default": silu,
+    "tanh.default": tanh,
+    "argmax.default": argmax,
+    "cat.default": cat,
+    "concat.default": cat,
+    "pad.default": pad,
+    "constant_pad_nd.default": pad,
+    "slice.Tensor": slice_axis,
+    "select.int": select,
+    "split.Tensor": split,
+    "split_with_sizes.default": split,
     "dropout.default": same,
     "feature_dropout.default": same,
     "alpha_dropout.default": same,
@@ -156,29 +223,23 @@ IMPORTERS: dict[str, Importer] = {
 
 INSTEAD = {
     "log_softmax": "Softmax, or the logits: the largest is the same",
-    "mul": "BatchNorm2d for a scale of each channel",
-    "cat": "an Add of equal shapes",
     "matmul": "nn.Linear",
     "mm": "nn.Linear",
     "bmm": "nn.Linear",
-    "gelu": "ReLU",
-    "silu": "ReLU",
-    "hardswish": "ReLU6",
-    "leaky_relu": "ReLU",
-    "sigmoid": "Softmax over two classes",
     "layer_norm": "BatchNorm2d",
     "native_group_norm": "BatchNorm2d",
     "_to_copy": "float32 throughout",
-    "conv_transpose2d": "Conv2d",
-    "argmax": "nothing: take the largest output in C",
-    "pad": "padding in the convolution or pool",
     "lstm": "convolutions over time",
     "gru": "convolutions over time",
     "_native_batch_norm_legit_functional": "module.eval() before export",
     "group_norm": "BatchNorm2d",
-    "tanh": "ReLU",
-    "prelu": "ReLU",
-    "sub": "Add, with the sign in the layer before",
+    "prelu": "LeakyReLU",
+    "selu": "ELU",
+    "celu": "ELU",
+    "mish": "SiLU",
+    "softplus": "ELU",
+    "upsample_bilinear2d": "mode='nearest'",
+    "upsample_linear1d": "mode='nearest'",
     "permute": "a network that keeps (N, C, H, W)",
     "transpose": "a network that keeps (N, C, H, W)",
 }

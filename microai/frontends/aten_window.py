@@ -4,9 +4,12 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from microai.frontends.aten_call import Arguments, bias, image, reshape, weight
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, deployed_shape
-from microai.ops import AvgPool, Conv, DepthwiseConv, MaxPool
+from microai.ops import AvgPool, Conv, ConvTranspose, DepthwiseConv, MaxPool, Resize
+from microai.ops.resize import nearest
 
 
 def conv(b: Builder, a: Arguments, shape: Shape) -> Value:
@@ -22,6 +25,24 @@ def conv(b: Builder, a: Arguments, shape: Shape) -> Value:
         return b.op(DepthwiseConv(stride, pads, dilation), (x.name, taps, offset), shape)
     taps = b.const(given.name, w.transpose(0, *range(2, w.ndim), 1))
     return b.op(Conv(stride, pads, dilation, a["groups"]), (x.name, taps, offset), shape)
+
+
+def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """conv_transpose1d and conv_transpose2d; output_padding is padding less at the end."""
+    x, given = image(a, "input"), weight(a, "weight")
+    kernel = given.array.shape[2:]
+    dilation = _sizes(a["dilation"], kernel)
+    if a["groups"] != 1 or set(dilation) != {1}:
+        raise RefusedError(
+            f"groups is {a['groups']}, dilation {dilation}",
+            "groups 1 and dilation 1, or nearest upsampling and a convolution",
+        )
+    both, extra = (_sizes(a[key], kernel) for key in ("padding", "output_padding"))
+    pads = tuple(side for p, e in zip(both, extra, strict=True) for side in (p, p - e))
+    taps = b.const(given.name, given.array.transpose(1, *range(2, given.array.ndim), 0))
+    offset = bias(b, a, given, given.array.shape[1])
+    op = ConvTranspose(_sizes(a["stride"], kernel), pads)
+    return b.op(op, (x.name, taps, offset), shape)
 
 
 def max_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
@@ -82,6 +103,24 @@ def mean(b: Builder, a: Arguments, shape: Shape) -> Value:
 def amax(b: Builder, a: Arguments, shape: Shape) -> Value:
     """A maximum over all but the channels pools globally."""
     return _global(b, a, shape, MaxPool)
+
+
+def upsample(b: Builder, a: Arguments, shape: Shape) -> Value:
+    """Nearest; torch computes the pixels' indices in float32, from scales where they are given."""
+    x = image(a, "input" if "input" in a else "self")
+    sizes = list(zip(x.shape[2:], shape[2:], strict=True))
+    for (before, after), scale in zip(sizes, _scales(a, len(sizes)), strict=True):
+        step = np.float32(1 / scale if scale else before / after)
+        chosen = np.floor(np.arange(after, dtype=np.float32) * step).clip(max=before - 1)
+        if not np.array_equal(chosen, nearest(before, after)):
+            raise RefusedError(f"it stretches {before} pixels to {after} unevenly", "whole factors")
+    return b.op(Resize(shape[2:]), (x.name,), shape)
+
+
+def _scales(a: Arguments, axes: int) -> Sequence[float | None]:
+    """The factor of each axis; None where the sizes say it."""
+    named = [a[key] for key in ("scales", "scales_h", "scales_w") if key in a]
+    return a.get("scale_factors") or named or (None,) * axes
 
 
 def _global(b: Builder, a: Arguments, shape: Shape, kind: type[AvgPool] | type[MaxPool]) -> Value:

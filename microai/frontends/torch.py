@@ -8,7 +8,6 @@ import importlib.util
 import io
 import logging
 import operator
-import re
 import sys
 import traceback
 import warnings
@@ -25,12 +24,12 @@ from microai.errors import ShapeError, UnsupportedError, UsageError
 from microai.frontends.aten import IMPORTERS, INSTEAD
 from microai.frontends.aten_call import Weight
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
+from microai.frontends.fx_names import describe, place
 from microai.graph import Graph, drop_dead, verify
 
 USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
 WEIGHTS = ("weight", "bias", "running_mean", "running_var")  # arguments that may be parameters
 SUPPORTED = "one that `microai ops` lists"
-LEAF = ("torch.nn.modules.", "torch.ao.nn.")
 
 
 def import_factory(path: Path, factory: str, input_shape: Shape | None) -> Graph:
@@ -83,6 +82,10 @@ def import_exported(exported: ExportedProgram) -> Graph:
     return graph
 
 
+Imported = Value | Weight | tuple[Value, ...] | None
+"""What a node stands for: several values for a split, None where it has a problem."""
+
+
 class _Reader:
     """Walks an exported program once, in order, collecting nodes and problems."""
 
@@ -91,7 +94,7 @@ class _Reader:
         self.nodes = list(exported.graph.nodes)
         self.state = {**exported.state_dict, **exported.constants}
         self.builder = Builder()
-        self.values: dict[str, Value | Weight | None] = {}
+        self.values: dict[str, Imported] = {}
         self.problems: list[str] = []
 
     def read(self) -> Graph:
@@ -108,20 +111,20 @@ class _Reader:
             raise UnsupportedError("cannot deploy this network:\n  " + "\n  ".join(self.problems))
         return self.builder.graph(outputs)
 
-    def _guarded(self, node: Any, read: Any) -> Value | Weight | None:
+    def _guarded(self, node: Any, read: Any) -> Imported:
         """The node's value; None when it, or what it reads, has a problem."""
         try:
-            value: Value | Weight | None = read(node)
+            value: Imported = read(node)
         except RefusedError as refused:
             instead = f"; use {refused.instead}" if refused.instead else ""
-            self.problems.append(f"{_describe(node)}: {refused.why}{instead}")
+            self.problems.append(f"{describe(node)}: {refused.why}{instead}")
             return None
         except ShapeError as error:
-            self.problems.append(f"{_describe(node)}: {error}")
+            self.problems.append(f"{describe(node)}: {error}")
             return None
         return value
 
-    def _placeholder(self, node: Any) -> Value | Weight | None:
+    def _placeholder(self, node: Any) -> Imported:
         name = node.name
         tables = (
             self.signature.inputs_to_parameters,
@@ -141,9 +144,9 @@ class _Reader:
             )
         return self.builder.input(name, shape)
 
-    def _call_function(self, node: Any) -> Value | Weight | None:
+    def _call_function(self, node: Any) -> Imported:
         if node.target is operator.getitem:
-            return self._first(node)
+            return self._picked(node)
         if "val" not in node.meta:  # an assertion: it makes no tensor
             return None
         name = str(node.target).removeprefix("aten.")
@@ -153,15 +156,22 @@ class _Reader:
         arguments = self._arguments(node)
         if any(isinstance(a, _Broken) for a in arguments.values()):
             return None
-        self.builder.place = _place(node)
+        if any(_dtype(source) == torch.int64 for source in node.all_input_nodes):
+            raise RefusedError("it computes with indices", "argmax as the last layer")
+        self.builder.place = place(node)
         return IMPORTERS[name](self.builder, arguments, shape)
 
-    def _first(self, node: Any) -> Value | Weight | None:
-        """The first of several results; the others (indices, statistics) have no place here."""
-        if node.args[1] == 0:
-            return self.values[node.args[0].name]
+    def _picked(self, node: Any) -> Imported:
+        """One part of a split; of other results (indices, statistics) only the first."""
+        source, position = node.args
+        value = self.values[source.name]
+        if isinstance(value, tuple):
+            part: Value = value[position]
+            return part
+        if value is None or position == 0:
+            return value
         if node.users:
-            raise RefusedError(f"result {node.args[1]} of {node.args[0].name} is used", "the first")
+            raise RefusedError(f"result {position} of {source.name} is used", "the first")
         return None
 
     def _arguments(self, node: Any) -> dict[str, Any]:
@@ -177,6 +187,9 @@ class _Reader:
         return resolved
 
     def _resolve(self, given: Any) -> Any:
+        if isinstance(given, list):
+            several = [self._resolve(one) for one in given]
+            return _Broken() if any(isinstance(one, _Broken) for one in several) else several
         if not isinstance(given, torch.fx.Node):
             return given
         value = self.values[given.name]
@@ -202,48 +215,24 @@ class _Broken:
     """Stands for a tensor whose own node has been reported already."""
 
 
+def _dtype(node: Any) -> torch.dtype | None:
+    """Of the tensor it makes."""
+    return getattr(node.meta.get("val"), "dtype", None)
+
+
 def _shape(node: Any) -> Shape:
-    """The recorded shape, once it is float32 and static."""
+    """The recorded shape, once it is float32 (indices: int64) and static."""
     value = node.meta["val"]
     tensor = value[0] if isinstance(value, tuple | list) else value
     if not isinstance(tensor, torch.Tensor):
         raise RefusedError("it makes a number, not a tensor", "tensors throughout")
-    if tensor.dtype != torch.float32:
+    if tensor.dtype != torch.float32 and str(node.target) != "aten.argmax.default":
         raise RefusedError(f"it is {str(tensor.dtype).removeprefix('torch.')}", "float32")
     if not all(isinstance(size, int) for size in tensor.shape):
         raise RefusedError(
             f"its shape {tuple(tensor.shape)} is dynamic", "a static export, batch 1"
         )
     return tuple(tensor.shape)
-
-
-def _stack(node: Any) -> tuple[str, str]:
-    """Path and class of the innermost module the node comes from."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    return (str(stack[-1][0]), str(stack[-1][1])) if stack else ("", "")
-
-
-def _place(node: Any) -> str:
-    """The node's name: its module's path, and the operator where the module is the user's own."""
-    path, kind = _stack(node)
-    if path and kind.startswith(LEAF):
-        return path
-    return f"{path}.{node.name}" if path else str(node.name)
-
-
-def _describe(node: Any) -> str:
-    """Module path, operator and dtype."""
-    value = node.meta.get("val")
-    tensor = value[0] if isinstance(value, tuple | list) else value
-    dtype = str(getattr(tensor, "dtype", type(tensor).__name__)).removeprefix("torch.")
-    target = node.name if node.op == "placeholder" else str(node.target)
-    return f"{_stack(node)[0] or _line(node)}: {target} ({dtype})"
-
-
-def _line(node: Any) -> str:
-    """Where the user's own forward calls it, as (top, file:line)."""
-    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
-    return f"(top, {Path(lines[-1][0]).name}:{lines[-1][1]})" if lines else "(top)"
 
 
 def _call(path: Path, factory: str) -> Any:

@@ -48,6 +48,11 @@ class Window:
         return self.pads[1::2]
 
     @property
+    def sides(self) -> list[tuple[int, int]]:
+        """Padding before and after each axis."""
+        return list(zip(self.before, self.after, strict=True))
+
+    @property
     def reach(self) -> Sizes:
         """From the first to the last tap, both included."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
@@ -96,7 +101,7 @@ def _sizes(name: str, sizes: Sizes, fill: int) -> CParams:
 
 def patches(x: Ints, window: Window, fill: int) -> Ints:
     """Windows over x (N, ..., C), padded with `fill`: (N, out ..., C, kernel ...)."""
-    sides = [(0, 0), *zip(window.before, window.after, strict=True), (0, 0)]
+    sides = [(0, 0), *window.sides, (0, 0)]
     padded = np.pad(x, sides, constant_values=fill)
     axes = tuple(range(1, len(window.kernel) + 1))
     views = np.lib.stride_tricks.sliding_window_view(padded, window.reach, axis=axes)
@@ -126,5 +131,5 @@ def padded_first(x: torch.Tensor, window: Window, value: float = 0.0) -> torch.T
     """Channels first, padded with `value`."""
     from torch.nn.functional import pad
 
-    sides = zip(reversed(window.before), reversed(window.after), strict=True)
-    return pad(channels_first(x), [side for pair in sides for side in pair], value=value)
+    last_first = [side for pair in reversed(window.sides) for side in pair]
+    return pad(channels_first(x), last_first, value=value)

@@ -6,12 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from microai.errors import ShapeError
-from microai.fixedpoint import Clamp, clamp_ints, half_of, requantize_sum, sum_scaling
+from microai.fixedpoint import Clamp, requantize_sum
 from microai.op import Accumulator, CParams, Op
-from microai.ops._linear import clamp_float, clamp_params
+from microai.ops._linear import clamp_float
+from microai.ops._sum import alike, sum_accumulator, sum_params
 from microai.types import Ints, QTensor, Quant, TensorType
 
 if TYPE_CHECKING:
@@ -25,9 +23,7 @@ class Add(Op):
     clamp: Clamp = (None, None)
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        if a.shape != b.shape:
-            raise ShapeError(f"Add: a is {a.shape}, b is {b.shape}; shapes must be equal")
-        return TensorType(a.shape)
+        return alike(a, b, "Add")
 
     def run_float(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return clamp_float(a + b, self.clamp)
@@ -38,27 +34,10 @@ class Add(Op):
     def accumulator(
         self, a: TensorType | QTensor, b: TensorType | QTensor, out: TensorType
     ) -> Accumulator:
-        terms = (_quant(a), _quant(b))
-        ratios = [term.scale[0] / out.stored.scale[0] for term in terms]
-        scaling = sum_scaling(*terms, out.stored)
-        return Accumulator(np.asarray([term.reach for term in terms]), ratios, scaling)
+        return sum_accumulator(a, b, out)
 
     def c_params(self, a: TensorType, b: TensorType, out: TensorType) -> CParams:
-        if out.quant is None:
-            return {"size": out.size, **clamp_params(self.clamp)}
-        scaling = sum_scaling(a.stored, b.stored, out.stored)
-        low, high = clamp_ints(self.clamp, out.stored)
-        return {
-            "size": out.size, "a_zero": a.stored.zero, "b_zero": b.stored.zero,
-            "a_multiplier": scaling.multipliers[0], "b_multiplier": scaling.multipliers[1],
-            "shift": scaling.shift, "half": half_of(scaling.shift, out.stored.rounding),
-            "y_zero": out.stored.zero, "low": low, "high": high,
-        }  # fmt: skip
+        return sum_params(a, b, out, self.clamp)
 
     def overwrites(self, a: TensorType, b: TensorType, out: TensorType) -> tuple[int, ...]:
         return (0, 1)
-
-
-def _quant(term: TensorType | QTensor) -> Quant:
-    """A term's storage, be it an activation or a constant."""
-    return term.quant if isinstance(term, QTensor) else term.stored

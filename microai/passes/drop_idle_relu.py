@@ -3,7 +3,7 @@
 
 from microai.fixedpoint import clamp_ints
 from microai.graph import Graph, Node, bypass
-from microai.ops import Add, Conv, Dense, DepthwiseConv, MaxPool, Relu, Reshape
+from microai.ops import CLAMPING, MaxPool, Relu, Reshape, Resize, Slice
 
 Limits = tuple[int, int]
 
@@ -26,9 +26,9 @@ def _limits(graph: Graph, node: Node) -> Limits:
     """The smallest and largest integer a tensor can hold, from its clamp and its inputs'."""
     quant = node.type.stored
     own = (quant.low, quant.high)
-    if isinstance(node.op, Add | Conv | Dense | DepthwiseConv | Relu):
+    if isinstance(node.op, CLAMPING | Relu):
         own = clamp_ints(node.op.clamp, quant)
-    if not isinstance(node.op, MaxPool | Relu | Reshape):
+    if not isinstance(node.op, MaxPool | Relu | Reshape | Resize | Slice):
         return own
     low, high = _limits(graph, graph[node.inputs[0]])
     return (min(max(own[0], low), own[1]), max(min(own[1], high), own[0]))

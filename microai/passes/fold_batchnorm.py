@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from microai.graph import Graph, Node, absorb, add_const, bypass, replace_node
 from microai.op import Op
-from microai.ops import Conv, Dense, DepthwiseConv, Reshape
+from microai.ops import LINEAR, DepthwiseConv, Reshape
 from microai.types import Array
 
 
 def fold_batchnorm(graph: Graph) -> Graph:
-    """Conv or Dense followed by a 1x1 depthwise convolution becomes one layer."""
+    """A linear layer followed by a 1x1 depthwise convolution becomes one layer."""
     for name in [n.name for n in graph.nodes if isinstance(n.op, DepthwiseConv)]:
         node = graph[name]
         if _is_scale(graph, node) and (layer := _layer(graph, node)):
@@ -38,7 +38,7 @@ def _layer(graph: Graph, node: Node) -> Node | None:
         if not graph.only_user(source.name) or before.type.shape[-1] != source.type.shape[-1]:
             return None
         source = before
-    if not isinstance(source.op, Conv | DepthwiseConv | Dense):
+    if not isinstance(source.op, LINEAR):
         return None
     constant = set(source.inputs[1:]) <= set(graph.weights)
     fits = constant and source.op.clamp == (None, None) and graph.only_user(source.name)
@@ -61,7 +61,7 @@ def _fold(graph: Graph, node: Node, layer: Node) -> Graph:
 
 def _with_clamp(layer: Node, node: Node) -> Op:
     """The layer's op with the clamp of the node it absorbs."""
-    assert isinstance(layer.op, Conv | DepthwiseConv | Dense)
+    assert isinstance(layer.op, LINEAR)
     assert isinstance(node.op, DepthwiseConv)
     return replace(layer.op, clamp=node.op.clamp)
 

@@ -4,16 +4,16 @@
 from dataclasses import replace
 
 from microai.graph import Graph, absorb
-from microai.ops import Add, Conv, Dense, DepthwiseConv, Relu
+from microai.ops import CLAMPING, Relu
 
 
 def fuse_relu(graph: Graph) -> Graph:
-    """Add, Conv or Dense followed by Relu becomes one node with a clamp."""
+    """An op that can clamp and the Relu behind it become one node."""
     for name in [n.name for n in graph.nodes if isinstance(n.op, Relu)]:
         node = graph[name]
         assert isinstance(node.op, Relu)
         source = graph[node.inputs[0]]
-        if not isinstance(source.op, Add | Conv | Dense | DepthwiseConv):
+        if not isinstance(source.op, CLAMPING):
             continue
         if source.op.clamp != (None, None) or not graph.only_user(source.name):
             continue

@@ -53,9 +53,13 @@ def named(name: str, rounding: str = "nearest", *, per_channel: bool = False) ->
 
 
 def scheme_of(graph: Graph) -> str:
-    """The name of what a graph is stored in; `mixed` where there are several."""
-    activations = [n.type.quant for n in graph.nodes if not isinstance(n.op, Const)]
-    weights = [c.type.quant for c in graph.consts if c.type.dtype != "int32"]
+    """The name of what a graph is stored in; `mixed` where there are several.
+
+    Biases and indices are int32 in all of them.
+    """
+    nodes = [n for n in graph.nodes if n.type.dtype != "int32"]
+    activations = [n.type.quant for n in nodes if not isinstance(n.op, Const)]
+    weights = [n.type.quant for n in nodes if isinstance(n.op, Const)]
     quants = [q for q in (*activations, *weights) if q]
     if not quants:
         return "f32"
