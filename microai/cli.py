@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -18,21 +17,22 @@ from rich.markup import escape
 from microai import __version__, pipeline
 from microai.backends import BACKENDS, kernels
 from microai.board import Board, board_names, emulated, load_board
-from microai.checked import load_toml
 from microai.device.build import find_tool
 from microai.device.serial import attached
 from microai.doctor import examine, print_tools
-from microai.errors import DeviceError, MicroaiError, MismatchError, UsageError
+from microai.errors import DeviceError, MicroaiError, UsageError
 from microai.experiment import run_experiment
-from microai.files import check_writable, write_file, write_npz
+from microai.files import check_writable
 from microai.names import check_prefix
 from microai.options import (
+    BackendNames,
     BoardName,
     Calibration,
     Data,
     DataDir,
     Emulate,
     Json,
+    LayerSchemes,
     MaybeModel,
     Model,
     Name,
@@ -45,22 +45,20 @@ from microai.options import (
     Seed,
     Shape,
     question_of,
-    scheme_of,
+    recipe_of,
 )
-from microai.pipeline import Deployment, Job
-from microai.render import Compiled
-from microai.report import print_report
-from microai.settings import Experiment, changed
+from microai.pipeline import Job
+from microai.settings import changed, load_experiment
+from microai.show import save_tensors, show_check, show_deployment, show_experiment, stdout
 from microai.source import open_raw, open_source, own_name, with_samples
 from microai.support import support_matrix
-from microai.tables import boards_table, experiment_table, layers_table, support_table
+from microai.tables import boards_table, support_table
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Neural networks as exact integer C on Cortex-M4F microcontrollers.",
 )  # fmt: skip
-stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
 stderr = Console(stderr=True)
 
 
@@ -94,6 +92,8 @@ def deploy(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    layer: LayerSchemes = None,
+    backend: BackendNames = None,
     name: Name = None,
     data: Data = None,
     calibration: Calibration = None,
@@ -106,13 +106,13 @@ def deploy(
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = _target(board, qemu, emulate=emulate)
-    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     _check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, _tell), seed, _tell)
-    compiled = pipeline.compile_source(source, storage, name or own_name(model), _tell)
+    compiled = pipeline.compile_source(source, recipe, name or own_name(model), _tell)
     done = pipeline.deploy(source, compiled, Job(target, qemu, out), _tell)
-    _show(done, as_json=as_json)
+    show_deployment(done, as_json=as_json)
 
 
 @app.command()
@@ -126,6 +126,8 @@ def run(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    layer: LayerSchemes = None,
+    backend: BackendNames = None,
     name: Name = None,
     calibration: Calibration = None,
     normalize: Normalize = "none",
@@ -135,17 +137,17 @@ def run(
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = _target(board, qemu, emulate=emulate)
-    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, output, layers)
     source = open_raw(question, input_file, _tell)
-    compiled = pipeline.compile_source(source, storage, name or own_name(model), _tell)
+    compiled = pipeline.compile_source(source, recipe, name or own_name(model), _tell)
     if len(compiled.graph.outputs) > 1 and output.suffix != ".npz":
         raise UsageError(f"the network has {len(compiled.graph.outputs)} outputs; --output x.npz")
     job = Job(target, qemu, stepped=sys.maxsize if layers else 1)
     done = pipeline.deploy(source, compiled, job, _tell)
-    _save_tensors(done, output, layers)
-    _show(done, as_json=as_json)
+    save_tensors(done, output, layers)
+    show_deployment(done, as_json=as_json)
 
 
 @app.command()
@@ -155,17 +157,19 @@ def generate(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    layer: LayerSchemes = None,
+    backend: BackendNames = None,
     name: Name = None,
     calibration: Calibration = None,
     normalize: Normalize = "none",
     input_shape: Shape = None,
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
-    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, out / "model.c")
     compiled = pipeline.compile_source(
-        open_source(question, _tell), storage, name or own_name(model), _tell
+        open_source(question, _tell), recipe, name or own_name(model), _tell
     )
     pipeline.generate(compiled, out)
     stdout.print(f"{out}: {', '.join(compiled.sources)}, {compiled.name}.mai", soft_wrap=True)
@@ -178,25 +182,27 @@ def check(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    layer: LayerSchemes = None,
+    backend: BackendNames = None,
     name: Name = None,
     calibration: Calibration = None,
     input_shape: Shape = None,
     as_json: Json = False,
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
-    storage = scheme_of(scheme, rounding, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, "none", 0)
     _check_names(name)
     target = emulated(load_board(board)) if board else None
     source = open_source(question, _tell)
-    compiled = pipeline.check_source(source, storage, name or own_name(model), _tell)
+    compiled = pipeline.check_source(source, recipe, name or own_name(model), _tell)
     fit = pipeline.fits(compiled, target) if target else None
-    _show_check(compiled, board, fit, as_json=as_json)
+    show_check(compiled, board, fit, as_json=as_json)
 
 
 @app.command()
 def experiment(
-    file: Annotated[Path, typer.Argument(help="A TOML file, as those in experiments/.")],
+    file: Annotated[str, typer.Argument(help="uci_har, or a TOML file of your own.")],
     data_dir: DataDir = Path(),
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
@@ -212,16 +218,10 @@ def experiment(
 ) -> None:
     """Train a network and deploy it in every storage scheme of an experiment file."""
     target = _target(board, qemu, emulate=emulate)
-    what = changed(load_toml(file, Experiment), filters, seed)
-    own = f"{file.stem}-{what.network.filters}-{what.training.seed}"
+    what = changed(load_experiment(file), filters, seed)
+    own = f"{Path(file).stem}-{what.network.filters}-{what.training.seed}"
     job = Job(target, qemu, out or Path("build") / own)
-    outcome = run_experiment(what, data_dir, job, _tell)
-    if as_json:
-        print(json.dumps(outcome.to_json()))  # noqa: T201  rich would wrap it
-    else:
-        stdout.print(experiment_table(outcome))
-    if wrong := sum(report.mismatches for report in outcome.reports):
-        raise MismatchError(f"{wrong} values on the target differ from the reference")
+    show_experiment(run_experiment(what, data_dir, job, _tell), as_json=as_json)
 
 
 @app.command()
@@ -290,37 +290,3 @@ def _check_names(name: str | None, *files: Path | None) -> None:
     for path in files:
         if path:
             check_writable(path)
-
-
-def _show(done: Deployment, *, as_json: bool) -> None:
-    """The report; MismatchError after it when outputs differ."""
-    if as_json:
-        print(json.dumps(done.report.to_json()))  # noqa: T201  rich would wrap it
-    else:
-        print_report(done.report, stdout)
-    if wrong := done.report.mismatches:
-        raise MismatchError(f"{wrong} values on the target differ from the reference")
-
-
-def _save_tensors(done: Deployment, output: Path, layers: Path | None) -> None:
-    outputs = done.measured.outputs
-    if len(outputs) == 1:
-        (array,) = outputs.values()
-        write_file(output, lambda file: np.save(file, array, allow_pickle=False))
-    else:
-        write_npz(output, outputs)
-    if layers:
-        write_npz(layers, done.measured.layers)
-
-
-def _show_check(
-    compiled: Compiled, board: str | None, fit: bool | None, *, as_json: bool
-) -> None:  # fmt: skip
-    facts = pipeline.check_facts(compiled, board, fit)
-    if as_json:
-        print(json.dumps(facts))  # noqa: T201  rich would wrap it
-        return
-    stdout.print(layers_table(compiled))
-    for label, value in facts.items():
-        if value is not None:
-            stdout.print(f"{label}: {value}", highlight=False, markup=False)

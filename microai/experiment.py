@@ -15,7 +15,7 @@ from microai.errors import DeviceError, Tell, UsageError
 from microai.files import load_arrays, write_file
 from microai.graph import Graph
 from microai.names import is_prefix
-from microai.pipeline import Job, compile_source, deploy
+from microai.pipeline import Job, Recipe, compile_source, deploy
 from microai.quantize.scheme import SCHEMES
 from microai.report import Report
 from microai.samples import labels_of, normalized, samples_of, with_statistics
@@ -139,6 +139,6 @@ def _deploy(scheme: str, source: Source, what: Experiment, job: Job, tell: Tell)
     assert job.out
     name = f"{what.network.kind}_{scheme.replace('-', '_')}"
     assert is_prefix(name)
-    compiled = compile_source(source, SCHEMES[scheme], name, tell)
+    compiled = compile_source(source, Recipe(SCHEMES[scheme]), name, tell)
     own = Job(job.board, job.emulator, job.out / scheme, job.stepped)
     return deploy(source, compiled, own, tell).report

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from microai.backend import Kernel
+from microai.backends import BACKENDS, kernels
 from microai.errors import UsageError
+from microai.pipeline import Recipe
 from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
 from microai.source import Question
@@ -15,6 +18,13 @@ Model = Annotated[str, typer.Argument(help="file.py:factory, file.pt2 or file.ma
 MaybeModel = Annotated[
     str | None,
     typer.Argument(help="file.py:factory, file.pt2 or file.mai; none is the digits example"),
+]
+LayerSchemes = Annotated[
+    list[str] | None, typer.Option("--layer", help="NAME=SCHEME for one layer; may be repeated.")
+]
+BackendNames = Annotated[
+    str | None,
+    typer.Option("--backend", help="In order of preference, as in simd,portable (the default)."),
 ]
 BoardName = Annotated[str, typer.Option("--board", help="A board's name, or a board file.")]
 Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board needed.")]
@@ -27,6 +37,11 @@ RoundingMode = Annotated[
 ]
 PerChannel = Annotated[
     bool, typer.Option("--per-channel", help="A scale for each output channel in Qm.n as well.")
+]
+Filters = Annotated[int | None, typer.Option("--filters", help="In place of the file's.")]
+OwnSeed = Annotated[int | None, typer.Option("--seed", help="In place of the file's.")]
+OwnOut = Annotated[
+    Path | None, typer.Option("-o", "--out", help="build/FILE-FILTERS-SEED, if not given.")
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Prefix of everything in the C files.")]
 Shape = Annotated[
@@ -55,11 +70,30 @@ def question_of(
     return Question(model, _shape(input_shape), data, calibration, normalize, seed)
 
 
-def scheme_of(name: str | None, rounding: str, *, per_channel: bool) -> schemes.Scheme | None:
-    """The storage asked for; None leaves it to the model."""
-    if name is None and rounding == "nearest" and not per_channel:
-        return None
-    return schemes.named(name or "int8", rounding, per_channel=per_channel)
+def recipe_of(
+    scheme: str | None, rounding: str, layers: list[str] | None, backend: str | None,
+    *, per_channel: bool,
+) -> Recipe:  # fmt: skip
+    """How to store the model and with which kernels, or UsageError."""
+    own = schemes.named(scheme or "int8", rounding, per_channel=per_channel)
+    asked = scheme is not None or rounding != "nearest" or per_channel
+    pairs = [text.partition("=") for text in layers or []]
+    if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
+        raise UsageError(f"--layer is {wrong[0]!r}, expected NAME=SCHEME")
+    named = {
+        name: schemes.named(kind, rounding, per_channel=per_channel) for name, _, kind in pairs
+    }
+    return Recipe(own if asked else None, named, _kernels(backend))
+
+
+def _kernels(names: str | None) -> tuple[Kernel, ...]:
+    """Those of the named backends, in their order."""
+    if names is None:
+        return kernels()
+    known = {backend.name: backend for backend in BACKENDS}
+    if unknown := [name for name in names.split(",") if name not in known]:
+        raise UsageError(f"--backend has no {unknown[0]!r}; there are {', '.join(known)}")
+    return kernels([known[name] for name in names.split(",")])
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

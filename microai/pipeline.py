@@ -8,7 +8,7 @@ The part that touches the world, Sources to Report: build, measure, compare.
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from microai.backend import Kernel, by_preference, select
@@ -38,6 +38,15 @@ from microai.verdict import accuracy, mismatches
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How to store a network, None as it comes; layers with schemes of their own; which kernels."""
+
+    scheme: Scheme | None = None
+    layers: Mapping[str, Scheme] = field(default_factory=dict)
+    kernels: tuple[Kernel, ...] = field(default_factory=all_kernels)
+
+
+@dataclass(frozen=True)
 class Job:
     """Where to run, and what to keep: a board as emulated, the emulator's program, a folder for
     the files, and how many samples to run layer by layer as well.
@@ -57,14 +66,19 @@ class Deployment:
     measured: Measured
 
 
-def quantize_graph(graph: Graph, scheme: Scheme, samples: Mapping[str, Array] | None) -> Graph:
-    """A float graph cleaned up and stored as the scheme says; `samples` calibrate it."""
+def quantize_graph(
+    graph: Graph,
+    scheme: Scheme,
+    samples: Mapping[str, Array] | None,
+    layers: Mapping[str, Scheme] | None = None,
+) -> Graph:
+    """A float graph cleaned up and stored as the schemes say; `samples` calibrate it."""
     graph = apply(graph, FLOAT_PASSES)
-    if scheme.activations is None:
+    if scheme.activations is None and not layers:
         return graph
     if samples is None:
         raise UsageError("integers need real samples: pass --calibration x.npz (array X)")
-    return quantize(graph, scheme, observe(graph, samples))
+    return quantize(graph, scheme, observe(graph, samples), layers)
 
 
 def compile_graph(
@@ -83,36 +97,38 @@ def _compile_unproved(graph: Graph, name: str, kernels: Sequence[Kernel] | None)
     return Compiled(name, graph, choices, placed, render(graph, choices, placed, name))
 
 
-def compile_source(source: Source, scheme: Scheme | None, name: str, tell: Tell) -> Compiled:
+def compile_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compiled:
     """The user's model as C; a model that came in integers keeps them."""
     if not source.quantized:
-        scheme = scheme or source.scheme or SCHEMES["int8"]
+        scheme = recipe.scheme or source.scheme or SCHEMES["int8"]
         if source.borrowed and scheme.activations:
             tell("calibrating on --data itself; pass --calibration for an honest accuracy")
-        graph = quantize_graph(source.graph, scheme, calibration_reals(source))
-        return compile_graph(graph, name)
-    if scheme:
+        reals = calibration_reals(source)
+        graph = quantize_graph(source.graph, scheme, reals, recipe.layers)
+        return compile_graph(graph, name, recipe.kernels)
+    if recipe.scheme or recipe.layers:
         raise UsageError(
             f"the model is quantized already, as {scheme_of(source.graph)}; "
-            "--scheme and --rounding need a float one"
+            "--scheme, --rounding, --per-channel and --layer need a float one"
         )
-    return compile_graph(source.graph, name)
+    return compile_graph(source.graph, name, recipe.kernels)
 
 
-def check_source(source: Source, scheme: Scheme | None, name: str, tell: Tell) -> Compiled:
+def check_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compiled:
     """As `compile_source`; without calibration data, with nominal ranges and nothing proved.
 
     Shapes, kernels and sizes do not depend on ranges.
     """
     if source.quantized or source.calibration:
-        return compile_source(source, scheme, name, tell)
-    scheme = scheme or source.scheme or SCHEMES["int8"]
-    if scheme.activations is None:
-        return compile_source(source, scheme, name, tell)
+        return compile_source(source, recipe, name, tell)
+    scheme = recipe.scheme or source.scheme or SCHEMES["int8"]
+    if scheme.activations is None and not recipe.layers:
+        return compile_source(source, recipe, name, tell)
     tell("no --calibration: nominal ranges, accumulators not proved")
     graph = apply(source.graph, FLOAT_PASSES)
     ranges = {node.name: (-1.0, 1.0) for node in graph.nodes if node.name not in graph.weights}
-    return _compile_unproved(quantize(graph, scheme, ranges), name, None)
+    graph = quantize(graph, scheme, ranges, recipe.layers)
+    return _compile_unproved(graph, name, recipe.kernels)
 
 
 def fits(compiled: Compiled, board: Board) -> bool | None:

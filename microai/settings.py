@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """An experiment file: a network, data, how it is trained, where it is deployed."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from microai.checked import Strict, problems
+from microai.checked import Strict, load_toml, problems
 from microai.errors import UsageError
+from microai.paths import data_dir
 from microai.quantize.scheme import SCHEMES
 
 Count = Annotated[int, Field(gt=0)]
@@ -80,3 +82,14 @@ def changed(what: Experiment, filters: int | None, seed: int | None) -> Experime
         )
     except ValidationError as error:
         raise UsageError(f"options: {problems(error)}") from None
+
+
+def load_experiment(name: str) -> Experiment:
+    """A shipped experiment by name, or any file that ends in .toml."""
+    if name.endswith(".toml"):
+        return load_toml(Path(name), Experiment)
+    path = data_dir("experiments") / f"{name}.toml"
+    if not path.is_file():
+        shipped = sorted(found.stem for found in data_dir("experiments").glob("*.toml"))
+        raise UsageError(f"unknown experiment {name!r}; there are {', '.join(shipped)}")
+    return load_toml(path, Experiment)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,14 @@ from microai.op import Const, Input
 from microai.ops import Dequantize, Quantize
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize import ptq
+from microai.quantize.mixed import schemes_of
 from microai.quantize.observe import observe
 from microai.quantize.scheme import SCHEMES as NAMED
 from microai.quantize.scheme import Scheme, named
 from microai.render import Compiled, render_harness
 from microai.samples import stored
 from microai.types import Array, Quant, TensorType
-from tests.cases import Case
+from tests.cases import CASES, Case
 
 SAMPLES = 3
 SCHEMES: dict[str, Scheme] = {
@@ -39,7 +41,14 @@ SCHEMES: dict[str, Scheme] = {
     "qmn8-floor": named("qmn8", "floor", per_channel=True),
     "qmn16-floor": named("qmn16", "floor"),
 }
-BACKEND_NAMES = tuple(backend.name for backend in BACKENDS)
+LADDER = [
+    (scheme, backend.name)
+    for scheme in SCHEMES
+    for backend in BACKENDS
+    if scheme != "f32" or backend.name == "portable"
+]
+QUICK = {("int8", "simd"), ("qmn16", "simd")}
+"""What `make check` runs of them."""
 
 
 def case_graph(case: Case, seed: int = 0) -> Graph:
@@ -94,12 +103,14 @@ def trial(case: Case, scheme: str, backend: str, name: str = "model", seed: int 
 
 def tied(graph: Graph, scheme: Scheme, calibration: Mapping[str, Array]) -> Graph:
     """Every scale a power of two: many sums are exact ties, where rounding up must be seen."""
-    proposed = ptq.propose(graph, scheme, observe(graph, calibration))
+    schemes = schemes_of(graph, scheme, {})
+    proposed = ptq.propose(graph, schemes, observe(graph, calibration))
     quants = ptq.settle(graph, {name: _power_of_two(quant) for name, quant in proposed.items()})
     return ptq.store(graph, quants)
 
 
-def _power_of_two(quant: Quant) -> Quant:
+def _power_of_two(quant: Quant | None) -> Quant:
+    assert quant
     return replace(quant, scale=tuple(2.0 ** round(math.log2(s)) for s in quant.scale))
 
 
@@ -116,6 +127,17 @@ def half_float(graph: Graph) -> Graph:
 def applies(case: Case, scheme: str) -> bool:
     """Conversions have no float form."""
     return scheme != "f32" or not isinstance(case[0], Quantize | Dequantize)
+
+
+@cache
+def trials(scheme: str, backend: str) -> dict[str, Trial]:
+    """Every case that the backend takes itself, by name."""
+    made = {
+        name: trial(case, scheme, backend, name.replace("-", "_"))
+        for name, case in CASES.items()
+        if applies(case, scheme)
+    }
+    return {n: t for n, t in made.items() if t.compiled.choices["y"].kernel.backend == backend}
 
 
 @contextmanager

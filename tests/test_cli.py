@@ -89,7 +89,7 @@ def test_generate_writes_everything_a_user_needs(samples: Path, tmp_path: Path) 
     arguments = ("generate", TINY, "--calibration", str(samples), "--name", "tiny")
     assert Result(*arguments, "-o", str(out)).code == 0
     first = {p.name: p.read_bytes() for p in out.iterdir()}
-    assert {"tiny.c", "tiny.h", "tiny.mai", "mai_conv2d_s8.h"} <= set(first)
+    assert {"tiny.c", "tiny.h", "tiny.mai", "mai_conv_simd_s8.h"} <= set(first)
     assert Result(*arguments, "--out", str(tmp_path / "again")).code == 0
     assert {p.name: p.read_bytes() for p in (tmp_path / "again").iterdir()} == first
     subprocess.run(

@@ -9,9 +9,10 @@ PACKAGE = Path(__file__).parent.parent / "microai"
 LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"__main__"},
     {"cli"},
-    {"tables"},
+    {"show"},
+    {"tables", "options"},
     {"experiment"},
-    {"pipeline", "doctor", "options"},
+    {"pipeline", "doctor"},
     {"verdict", "fit", "support"},
     {"source"},
     {"device", "examples", "train"},
@@ -30,12 +31,9 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"names"},
     {"errors", "paths"},
 ]
-TORCH = {
-    "frontends/torch.py",
-    "examples/digits.py",
-    "examples/resnet.py",
-    "train.py",
-}  # imported inside the functions that need them
+TORCH = {  # imported inside the functions that need them
+    "frontends/torch.py", "examples/digits.py", "examples/resnet.py", "train.py",
+}  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -2,6 +2,7 @@
 """The ladder: every op x case x scheme x backend, each rung compared with the one below."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,23 +17,23 @@ from tests.cases import CASES
 from tests.cases.activation import bend
 from tests.drawn import drawn_cases
 from tests.ladder import (
-    BACKEND_NAMES,
+    LADDER,
+    QUICK,
     SAMPLES,
     SCHEMES,
-    applies,
+    Trial,
     case_graph,
     check,
     in_qemu,
     inputs_of,
     on_host,
     trial,
+    trials,
 )
 
 SLACK = 0.1  # steps, for multipliers of 15 bits and tables of 22
-LADDER = [(s, b) for s in SCHEMES for b in BACKEND_NAMES]
-NAMES = {s: [name for name, case in CASES.items() if applies(case, s)] for s in SCHEMES}
-PARAMETERS = [
-    pytest.param(s, b, name, id=f"{s}-{b}-{name}") for s, b in LADDER for name in NAMES[s]
+QUICK_LAST = [
+    pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow) for pair in LADDER
 ]
 
 
@@ -53,11 +54,18 @@ def test_rung1_shapes(name: str) -> None:
     torch.testing.assert_close(run(*range(SAMPLES)), torch.cat(single))
 
 
-@pytest.mark.parametrize("scheme", [s for s in SCHEMES if s != "f32"])
-@pytest.mark.parametrize("name", NAMES["int8"])
-def test_rung2_integers_stay_near_floats(name: str, scheme: str) -> None:
+@pytest.mark.parametrize(
+    "scheme",
+    [pytest.param(s, marks=() if s == "int8" else pytest.mark.slow) for s in SCHEMES if s != "f32"],
+)
+def test_rung2_integers_stay_near_floats(scheme: str) -> None:
     """The integer rule is the float rule of the same numbers, within a rounding."""
-    one = trial(CASES[name], scheme, "portable")
+    far = [name for name, one in trials(scheme, "portable").items() if not _near(one)]
+    assert not far
+
+
+def _near(one: Trial) -> bool:
+    """Whether every output lies within a rounding of the real one."""
     graph = one.compiled.graph
     node = graph["y"]
     values = {**one.inputs, **graph.weights}
@@ -65,8 +73,7 @@ def test_rung2_integers_stay_near_floats(name: str, scheme: str) -> None:
     expected = node.op.run_float(*map(torch.from_numpy, reals)).numpy()
     found = _real(one.reference["y"], node.type)
     if node.type.quant is None:
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-        return
+        return np.allclose(found, expected, rtol=1e-6)
     quant = node.type.quant
     low, high = ((limit - quant.zero) * quant.scale[0] for limit in (quant.low, quant.high))
     steps = (found - np.clip(expected, low, high)) / quant.scale[0]
@@ -74,8 +81,7 @@ def test_rung2_integers_stay_near_floats(name: str, scheme: str) -> None:
     slack = SLACK
     if isinstance(node.op, Activation):
         slack += bend(node.op, graph["i0"].type.stored, quant)
-    assert -down - slack <= steps.min()
-    assert steps.max() <= 1 - down + slack
+    return bool(-down - slack <= steps.min() and steps.max() <= 1 - down + slack)
 
 
 def _real(array: np.ndarray, kind: TensorType) -> np.ndarray:
@@ -84,21 +90,12 @@ def _real(array: np.ndarray, kind: TensorType) -> np.ndarray:
     return dequantize(QTensor(array.astype(np.int64), kind.quant))
 
 
-@pytest.fixture(scope="module", params=LADDER, ids="-".join)
-def on_host_all(request, tmp_path_factory):
-    """Every case of a scheme and backend in one sanitized process."""
-    scheme, backend = request.param
-    trials = {
-        name: trial(CASES[name], scheme, backend, name.replace("-", "_")) for name in NAMES[scheme]
-    }
-    with on_host(list(trials.values()), tmp_path_factory.mktemp("host")) as link:
-        yield scheme, backend, trials, link
-
-
-def test_rung3_c_equals_integers_on_host(on_host_all) -> None:
+@pytest.mark.parametrize(("scheme", "backend"), QUICK_LAST)
+def test_rung3_c_equals_integers_on_host(scheme: str, backend: str, tmp_path: Path) -> None:
     """C with sanitizers equals the integer rules exactly; floats to 1e-5."""
-    _, _, trials, link = on_host_all
-    failures = _failures(trials, link)
+    cases = trials(scheme, backend)
+    with on_host(list(cases.values()), tmp_path) as link:
+        failures = _failures(cases, link)
     assert not failures, "\n".join(failures)
 
 
@@ -107,14 +104,12 @@ def test_rung3_c_equals_integers_on_host(on_host_all) -> None:
 def test_rung4_c_equals_integers_in_qemu(scheme, backend, qemu, tmp_path, capsys) -> None:
     """The same on a Cortex-M4F, all cases in one image."""
     start = time.monotonic()
-    trials = {
-        name: trial(CASES[name], scheme, backend, name.replace("-", "_")) for name in NAMES[scheme]
-    }
-    with in_qemu(list(trials.values()), tmp_path, qemu) as link:
-        failures = _failures(trials, link)
+    cases = trials(scheme, backend)
+    with in_qemu(list(cases.values()), tmp_path, qemu) as link:
+        failures = _failures(cases, link)
     with capsys.disabled():
         seconds = time.monotonic() - start
-        print(f"\n{qemu}: {backend} {scheme}: {len(trials)} cases in {seconds:.1f} s")
+        print(f"\n{qemu}: {backend} {scheme}: {len(cases)} cases in {seconds:.1f} s")
     assert not failures, "\n".join(failures)
 
 
@@ -129,17 +124,15 @@ def _failures(trials, link) -> list[str]:
     return failures
 
 
-@pytest.mark.parametrize("stem", sorted({name.partition("-")[0] for name in NAMES["int8"]}))
-def test_cases_saturate_at_both_ends(stem: str) -> None:
+def test_cases_saturate_at_both_ends() -> None:
     """Among an op's integer cases some output is the lowest and some the highest."""
-    values = [
-        trial(CASES[name], "int8", "portable").reference["y"]
-        for name in NAMES["int8"]
-        if name.startswith(f"{stem}-")
-    ]
-    if values[0].dtype == np.int8 and stem != "softmax":  # which sums to one
-        assert min(v.min() for v in values) == -128
-        assert max(v.max() for v in values) == 127
+    values: dict[str, list[np.ndarray]] = {}
+    for name, one in trials("int8", "portable").items():
+        values.setdefault(name.partition("-")[0], []).append(one.reference["y"])
+    for stem, arrays in values.items():
+        if arrays[0].dtype == np.int8 and stem != "softmax":  # which sums to one
+            assert min(a.min() for a in arrays) == -128, stem
+            assert max(a.max() for a in arrays) == 127, stem
 
 
 def test_every_op_has_three_cases() -> None:
@@ -148,13 +141,18 @@ def test_every_op_has_three_cases() -> None:
     assert all(stems.count(stem) >= 3 for stem in stems)
 
 
+drawn = st.tuples(drawn_cases(), st.sampled_from(LADDER), st.integers(0, 1000))
+
+
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(cases=st.lists(drawn_cases(), min_size=12, max_size=12), seed=st.integers(0, 1000))
-def test_rung3_on_drawn_shapes(tmp_path_factory, cases, seed) -> None:
-    """Shapes nobody thought of, a dozen to a process."""
-    for scheme in SCHEMES:
-        trials = [trial(c, scheme, "portable", f"m{i}", seed + i) for i, c in enumerate(cases)]
-        with on_host(trials, tmp_path_factory.mktemp("drawn")) as link:
-            for index, one in enumerate(trials):
-                check(link, index, one)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cases=st.lists(drawn, min_size=12, max_size=12))
+def test_rung3_on_drawn_shapes(tmp_path_factory, cases) -> None:
+    """Shapes nobody thought of, in any scheme and backend, a dozen to a process."""
+    made = [
+        trial(case, scheme, backend, f"m{i}", seed)
+        for i, (case, (scheme, backend), seed) in enumerate(cases)
+    ]
+    with on_host(made, tmp_path_factory.mktemp("drawn")) as link:
+        for index, one in enumerate(made):
+            check(link, index, one)

@@ -97,10 +97,10 @@ def test_the_bound_counts_the_zero_point() -> None:
     graph = dense(np.ones((1, 90_000), np.float32), np.zeros(1))
     positive = {"x": np.abs(samples(graph, 2)["x"])}
     compiled = compile_graph(quantize_graph(graph, SCHEMES["int8"], positive))
-    assert "mai_dense_s8_wide(" in compiled.sources["model.c"]
+    assert "mai_dense_simd_s8_wide(" in compiled.sources["model.c"]
     around = {"x": samples(graph, 2)["x"]}
     compiled = compile_graph(quantize_graph(graph, SCHEMES["int8"], around))
-    assert "mai_dense_s8(" in compiled.sources["model.c"]
+    assert "mai_dense_simd_s8(" in compiled.sources["model.c"]
 
 
 def test_imprecise_rescales_are_refused() -> None:

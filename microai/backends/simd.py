@@ -37,13 +37,25 @@ def pack_dense(site: Site) -> Mapping[int, Array]:
     """Rows in groups, word by word in turn; zeros behind the last column and row."""
     w = site.consts[1]
     int8 = w.dtype == np.int8
-    step, rows = (4 if int8 else 2), (4 if site.wide else 8)
+    step, rows = (4 if int8 else 2), _group(site)
     padded = np.pad(w, ((0, -len(w) % rows), (0, -w.shape[1] % step)))
     words = padded.reshape(-1, rows, padded.shape[1] // step, step)
     if int8 and site.types[0].dtype == "int16":
         words = words[..., [0, 2, 1, 3]]
     bias = np.pad(folded_bias(site), (0, -len(w) % rows))
     return {1: np.ascontiguousarray(words.transpose(0, 2, 1, 3)), 2: bias.astype(np.int32)}
+
+
+def _group(site: Site) -> int:
+    """Rows at a time: as many as registers hold, with the fewest left over."""
+    rows = len(site.consts[1])
+    most = 4 if site.wide else 8
+    return -(-rows // -(-rows // most))
+
+
+def dense_params(site: Site) -> CParams:
+    """How rows go together, and how sums become outputs."""
+    return {"group": _group(site), **finish_params(site)}
 
 
 def refuse_depthwise(site: Site) -> str:
@@ -158,9 +170,10 @@ def _pools(code: str) -> tuple[Kernel, ...]:
 KERNELS = (
     *_convs("s8", pack_bytes), *_convs("s16", pack_words), *_convs("s16_ws8", pack_bytes),
     *_depthwise("s8"), *_depthwise("s16"), *_depthwise("s16_ws8"),
-    *(Kernel("simd", f"dense_{code}", refuse_linear, pack_dense, params=finish_params)
+    *(Kernel("simd", f"dense_{code}", refuse_linear, pack_dense, params=dense_params)
       for code in ("s8", "s16", "s16_ws8")),
-    *(Kernel("simd", f"add_{code}", refuse_sum, params=sum_params) for code in ("s8", "s16")),
+    *(Kernel("simd", f"{op}_{code}", refuse_sum, params=sum_params)
+      for op in ("add", "sub") for code in ("s8", "s16")),
     *_pools("s8"), *_pools("s16"),
 )  # fmt: skip
 SIMD = Backend("simd", {kernel.template: kernel for kernel in KERNELS})

@@ -9,19 +9,29 @@ import numpy as np
 from microai.errors import UnsupportedError
 from microai.fixedpoint import quantize as to_ints
 from microai.graph import Graph, Node, add_const, replace_node
+from microai.quantize.mixed import Schemes, convert, schemes_of
 from microai.quantize.observe import Range
 from microai.quantize.scheme import Scheme
 from microai.types import Array, Floats, Quant, TensorType
 
-Quants = dict[str, Quant]
+Quants = dict[str, Quant | None]
+"""Storage by tensor; None stays float32."""
 
 BIAS_LIMIT = 1 << 30  # leaves the other half of int32 to the weighted sum
 
 
-def quantize(graph: Graph, scheme: Scheme, ranges: Mapping[str, Range]) -> Graph:
-    """The graph in integers; `ranges` says what every input and activation reaches."""
-    graph = untie_biases(graph)
-    quants = settle(graph, propose(graph, scheme, ranges))
+def quantize(
+    graph: Graph,
+    scheme: Scheme,
+    ranges: Mapping[str, Range],
+    layers: Mapping[str, Scheme] | None = None,
+) -> Graph:
+    """The graph in integers; `ranges` says what every input and activation reaches.
+
+    `layers` have schemes of their own, by name; conversions go between.
+    """
+    graph, schemes = convert(untie_biases(graph), schemes_of(graph, scheme, layers or {}))
+    quants = settle(graph, propose(graph, schemes, ranges))
     return store(graph, settle(graph, fit_biases(graph, quants)))
 
 
@@ -35,37 +45,40 @@ def untie_biases(graph: Graph) -> Graph:
     return graph
 
 
-def propose(graph: Graph, scheme: Scheme, ranges: Mapping[str, Range]) -> Quants:
-    """Activations by their observed range, weights by their values."""
-    quants = {name: activation(*limits, scheme) for name, limits in ranges.items()}
+def propose(graph: Graph, schemes: Schemes, ranges: Mapping[str, Range]) -> Quants:
+    """Activations by their observed range, weights by their values; a conversion's range is its
+    input's.
+    """
+    quants: Quants = {}
+    for node in (*graph.inputs, *graph.steps):
+        limits = ranges[node.name] if node.name in ranges else ranges[node.inputs[0]]
+        quants[node.name] = activation(*limits, schemes[node.name])
     for const in graph.consts:
+        user = graph.users(const.name)[0]
         array = graph.weights[const.name].astype(np.float64)
-        axis = _channel_axis(graph, const)
-        if axis is None:
-            quants[const.name] = activation(array.min(), array.max(), scheme)
-        else:
-            quants[const.name] = weight(array, axis % array.ndim, scheme)
+        axis = user.op.CHANNEL_AXIS.get(user.inputs.index(const.name))
+        quants[const.name] = (
+            activation(array.min(), array.max(), schemes[user.name])
+            if axis is None
+            else weight(array, axis % array.ndim, schemes[user.name])
+        )
     return quants
 
 
-def _channel_axis(graph: Graph, const: Node) -> int | None:
-    """The axis along which a weight has scales; None for a constant operand."""
-    user = graph.users(const.name)[0]
-    return user.op.CHANNEL_AXIS.get(user.inputs.index(const.name))
-
-
-def activation(low: float, high: float, scheme: Scheme) -> Quant:
+def activation(low: float, high: float, scheme: Scheme) -> Quant | None:
     """Storage for values from low to high."""
-    assert scheme.activations
+    if scheme.activations is None:
+        return None
     if scheme.kind == "affine":
         return replace(affine(low, high, scheme.activations), rounding=scheme.rounding)
     scale = _scales(np.asarray([max(abs(low), abs(high))]), scheme.activations, scheme)
     return Quant(scheme.activations, scale, rounding=scheme.rounding)
 
 
-def weight(w: Floats, axis: int, scheme: Scheme) -> Quant:
+def weight(w: Floats, axis: int, scheme: Scheme) -> Quant | None:
     """Symmetric storage, with one scale or one for each index of `axis`."""
-    assert scheme.weights
+    if scheme.weights is None:
+        return None
     others = tuple(i for i in range(w.ndim) if i != axis)
     largest = np.abs(w).max(axis=others) if scheme.per_channel else np.abs(w).max().reshape(1)
     scale = _scales(largest, scheme.weights, scheme)
@@ -109,9 +122,10 @@ def fit_biases(graph: Graph, quants: Quants) -> Quants:
     for node in graph.steps:
         if 2 not in node.op.CHANNEL_AXIS:
             continue
-        x, w, b = node.inputs
-        least = np.abs(graph.weights[b]) / (quants[x].scale[0] * BIAS_LIMIT)
-        fitted[w] = _at_least(fitted[w], least)
+        x, w = quants[node.inputs[0]], fitted[node.inputs[1]]
+        if x and w:
+            least = np.abs(graph.weights[node.inputs[2]]) / (x.scale[0] * BIAS_LIMIT)
+            fitted[node.inputs[1]] = _at_least(w, least)
     return fitted
 
 
@@ -137,8 +151,11 @@ def settle(graph: Graph, quants: Quants) -> Quants:
 
 
 def _insisted(node: Node, quants: Quants) -> Quants:
-    wish = node.op.storage(*(quants[name] for name in node.inputs), quants[node.name])
-    insisted = {node.inputs[i]: quant for i, quant in wish.inputs.items()}
+    stored = [quants[name] for name in (*node.inputs, node.name)]
+    if None in stored:
+        return {}
+    wish = node.op.storage(*stored)
+    insisted: Quants = {node.inputs[i]: quant for i, quant in wish.inputs.items()}
     return {**insisted, **({node.name: wish.out} if wish.out else {})}
 
 
@@ -149,7 +166,9 @@ def store(graph: Graph, quants: Quants) -> Graph:
     return replace(graph, nodes=nodes, weights=weights)
 
 
-def _stored(array: Array, quant: Quant) -> Array:
+def _stored(array: Array, quant: Quant | None) -> Array:
     """The array's integers; -low is not used where zero is 0, so |q| <= high."""
+    if quant is None:
+        return array
     ints = to_ints(array.astype(np.float64), quant)
     return (ints if quant.zero else np.maximum(ints, -quant.high)).astype(quant.dtype)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "mai_dense_s8.h"
+#include "mai_dense_simd_s8.h"
 
 /* Steps are functions of their own, so that debuggers and profilers see them. */
 #if defined(__GNUC__)
@@ -14,10 +14,11 @@
 
 #define AT(type, offset) ((type *)(void *)(arena + (offset)))
 
-/* bn.folded.weight: 4x5 */
-static const int8_t scaled_dense_w_bn_folded_weight[20] = {
-    -34, -80, -32, 127, -88, -98, 117, -127, -80, -64, -5, -94,
-    127, 28, 83, -97, -6, 48, 127, 42,
+/* bn.folded.weight: 1x2x4x4 */
+static const int8_t scaled_dense_w_bn_folded_weight[32] = {
+    -34, -80, -32, 127, -98, 117, -127, -80, -5, -94, 127, 28,
+    -97, -6, 48, 127, -88, 0, 0, 0, -64, 0, 0, 0,
+    83, 0, 0, 0, 42, 0, 0, 0,
 };
 
 /* bn.folded.bias: 4 */
@@ -31,11 +32,15 @@ STEP void scaled_dense_step_relu(uint8_t *arena)
     static const int32_t multipliers[4] = {
         1194270639, 371064835, 43507900, 111587283,
     };
-    const mai_rescale rescale = {
-        .x_zero = -19, .y_zero = -128, .shift = 36, .half = 34359738368,
-        .low = -128, .high = 127,
+    const mai_finish finish = {
+        .power = 0, .shift = 4, .constant = -2040,
+        .ssat = 8, .usat = 0,
+        .rescale = {
+            .x_zero = -19, .y_zero = -128, .shift = 36, .half = 34359738368,
+            .low = -128, .high = 127,
+        },
     };
-    mai_dense_s8(AT(int8_t, 0), scaled_dense_w_bn_folded_weight, scaled_dense_w_bn_folded_bias, AT(int8_t, 8), multipliers, 4, 5, rescale);
+    mai_dense_simd_s8(AT(int8_t, 0), scaled_dense_w_bn_folded_weight, scaled_dense_w_bn_folded_bias, AT(int8_t, 8), multipliers, 4, 5, 4, finish);
 }
 
 scaled_dense_status scaled_dense_init(scaled_dense_context *context, void *arena, size_t bytes)

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "mai_add_s8.h"
-#include "mai_dense_s8.h"
+#include "mai_dense_simd_s8.h"
 #include "mai_relu_s8.h"
+#include "mai_sum_simd_s8.h"
 
 /* Steps are functions of their own, so that debuggers and profilers see them. */
 #if defined(__GNUC__)
@@ -16,11 +16,12 @@
 
 #define AT(type, offset) ((type *)(void *)(arena + (offset)))
 
-/* w: 6x6 */
-static const int8_t shared_w_w[36] = {
-    10, -27, -21, -127, 94, 60, -42, 101, 37, -72, 127, -40,
-    -53, -127, 73, -16, 87, -97, 18, -127, 120, 27, 47, 58,
-    -62, 48, 127, -101, -107, -93, 99, 15, 127, 85, 25, 33,
+/* w: 1x2x6x4 */
+static const int8_t shared_w_w[48] = {
+    10, -27, -21, -127, -42, 101, 37, -72, -53, -127, 73, -16,
+    18, -127, 120, 27, -62, 48, 127, -101, 99, 15, 127, 85,
+    94, 60, 0, 0, 127, -40, 0, 0, 87, -97, 0, 0,
+    47, 58, 0, 0, -107, -93, 0, 0, 25, 33, 0, 0,
 };
 
 /* first.b: 6 */
@@ -39,11 +40,15 @@ STEP void shared_step_first(uint8_t *arena)
     static const int32_t multipliers[6] = {
         2008896410, 804365339, 651796884, 734183914, 1692303166, 887285356,
     };
-    const mai_rescale rescale = {
-        .x_zero = -19, .y_zero = 2, .shift = 38, .half = 137438953472,
-        .low = -128, .high = 127,
+    const mai_finish finish = {
+        .power = 0, .shift = 6, .constant = 160,
+        .ssat = 8, .usat = 0,
+        .rescale = {
+            .x_zero = -19, .y_zero = 2, .shift = 38, .half = 137438953472,
+            .low = -128, .high = 127,
+        },
     };
-    mai_dense_s8(AT(int8_t, 0), shared_w_w, shared_w_first_b, AT(int8_t, 8), multipliers, 6, 6, rescale);
+    mai_dense_simd_s8(AT(int8_t, 0), shared_w_w, shared_w_first_b, AT(int8_t, 8), multipliers, 6, 6, 6, finish);
 }
 
 /* relu: Relu 1x6 -> 1x6 */
@@ -58,22 +63,29 @@ STEP void shared_step_second(uint8_t *arena)
     static const int32_t multipliers[6] = {
         1669410939, 668434813, 541649058, 610113419, 1406319113, 737342091,
     };
-    const mai_rescale rescale = {
-        .x_zero = 2, .y_zero = 2, .shift = 37, .half = 68719476736,
-        .low = -128, .high = 127,
+    const mai_finish finish = {
+        .power = 0, .shift = 5, .constant = 80,
+        .ssat = 8, .usat = 0,
+        .rescale = {
+            .x_zero = 2, .y_zero = 2, .shift = 37, .half = 68719476736,
+            .low = -128, .high = 127,
+        },
     };
-    mai_dense_s8(AT(int8_t, 0), shared_w_w, shared_w_b, AT(int8_t, 16), multipliers, 6, 6, rescale);
+    mai_dense_simd_s8(AT(int8_t, 0), shared_w_w, shared_w_b, AT(int8_t, 16), multipliers, 6, 6, 6, finish);
 }
 
 /* sum: Add 1x6 -> 1x6 */
 STEP void shared_step_sum(uint8_t *arena)
 {
-    const mai_sum sum = {
-        .a_zero = 2, .b_zero = 2, .y_zero = -13,
-        .a_multiplier = 32230, .b_multiplier = 20404,
-        .shift = 15, .half = 16384, .low = -128, .high = 127,
+    const mai_finish finish = {
+        .power = 0, .shift = 14, .constant = -257434,
+        .ssat = 8, .usat = 0,
+        .rescale = {
+            .x_zero = 0, .y_zero = -13, .shift = 15, .half = 16384,
+            .low = -128, .high = 127,
+        },
     };
-    mai_add_s8(AT(int8_t, 8), AT(int8_t, 16), AT(int8_t, 8), 6, sum);
+    mai_sum_simd_s8(AT(int8_t, 8), AT(int8_t, 16), AT(int8_t, 8), 6, 668614387u, finish);
 }
 
 /* out: Relu 1x6 -> 1x6 */

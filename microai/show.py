@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results of commands: on stdout for people or as JSON, and as files."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from microai.errors import MismatchError
+from microai.experiment import Outcome
+from microai.files import write_file, write_npz
+from microai.pipeline import Deployment, check_facts
+from microai.render import Compiled
+from microai.report import print_report
+from microai.tables import experiment_table, layers_table
+
+stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
+
+
+def show_deployment(done: Deployment, *, as_json: bool) -> None:
+    """The report; MismatchError after it when outputs differ."""
+    if as_json:
+        print(json.dumps(done.report.to_json()))  # noqa: T201  rich would wrap it
+    else:
+        print_report(done.report, stdout)
+    if wrong := done.report.mismatches:
+        raise MismatchError(f"{wrong} values on the target differ from the reference")
+
+
+def save_tensors(done: Deployment, output: Path, layers: Path | None) -> None:
+    """Raw outputs, and every layer where a file is given."""
+    outputs = done.measured.outputs
+    if len(outputs) == 1:
+        (array,) = outputs.values()
+        write_file(output, lambda file: np.save(file, array, allow_pickle=False))
+    else:
+        write_npz(output, outputs)
+    if layers:
+        write_npz(layers, done.measured.layers)
+
+
+def show_check(
+    compiled: Compiled, board: str | None, fit: bool | None, *, as_json: bool
+) -> None:  # fmt: skip
+    """The layers and what they cost."""
+    facts = check_facts(compiled, board, fit)
+    if as_json:
+        print(json.dumps(facts))  # noqa: T201  rich would wrap it
+        return
+    stdout.print(layers_table(compiled))
+    for label, value in facts.items():
+        if value is not None:
+            stdout.print(f"{label}: {value}", highlight=False, markup=False)
+
+
+def show_experiment(outcome: Outcome, *, as_json: bool) -> None:
+    """The table; MismatchError after it when outputs differ."""
+    if as_json:
+        print(json.dumps(outcome.to_json()))  # noqa: T201  rich would wrap it
+    else:
+        stdout.print(experiment_table(outcome))
+    if wrong := sum(report.mismatches for report in outcome.reports):
+        raise MismatchError(f"{wrong} values on the target differ from the reference")
