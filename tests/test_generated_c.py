@@ -15,14 +15,15 @@ from microai.fixedpoint import quantize
 from microai.frontends.torch import import_module
 from microai.graph import replace_node
 from microai.interpret import interpret
+from microai.ops import Mul
 from microai.paths import data_dir
 from microai.pipeline import compile_graph, quantize_graph
-from microai.quantize.scheme import SCHEMES
+from microai.quantize.scheme import SCHEMES, Scheme
 from microai.render import Compiled, literal, render_harness
 from microai.samples import stored, with_statistics
 from tests import networks
 from tests.cases import CASES
-from tests.graphs import GRAPHS, quantized, samples
+from tests.graphs import GRAPHS, Sketch, quantized, samples
 from tests.ladder import Trial, applies, on_host, trial
 
 CLANG_ARM = (
@@ -182,6 +183,16 @@ def test_every_layer_of_an_imported_network(name: str, scheme: str, tmp_path: Pa
     kind, shape = networks.NETWORKS[name]
     graph = import_module(networks.shaken(kind()), (torch.zeros(shape),))
     run_on_host(compile_graph(quantize_graph(graph, SCHEMES[scheme], samples(graph))), tmp_path)
+
+
+def test_products_of_shifted_int16_are_64_bit(tmp_path: Path) -> None:
+    """Two distances of up to 65535 from a zero point; no named scheme has them."""
+    s = Sketch()
+    graph = s.graph(s.op("y", Mul(), s.input("a", 1, 37), s.input("b", 1, 37)))
+    positive = {name: np.abs(array) for name, array in samples(graph).items()}
+    compiled = compile_graph(quantize_graph(graph, Scheme("int16", "int16"), positive))
+    assert "mai_mul_s16_wide(" in compiled.sources["model.c"]
+    run_on_host(compiled, tmp_path)
 
 
 def test_weights_in_ram_and_state_in_the_arena(tmp_path: Path) -> None:
