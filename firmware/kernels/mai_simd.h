@@ -4,6 +4,8 @@
 #ifndef MAI_SIMD_H
 #define MAI_SIMD_H
 
+#include "mai_unroll.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -22,17 +24,6 @@
 
 /* Of an immediate offset in LDR. */
 #define MAI_LARGEST_OFFSET 4095
-
-#if defined(__clang__)
-#define MAI_UNROLL _Pragma("clang loop unroll(full)")
-#define MAI_ROLLED _Pragma("clang loop unroll(disable)")
-#elif defined(__GNUC__)
-#define MAI_UNROLL _Pragma("GCC unroll 16")
-#define MAI_ROLLED _Pragma("GCC unroll 1")
-#else
-#define MAI_UNROLL
-#define MAI_ROLLED
-#endif
 
 #if defined(__GNUC__)
 #define MAI_INLINE static inline __attribute__((always_inline))

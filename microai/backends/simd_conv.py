@@ -36,14 +36,18 @@ def refuse_conv(site: Site) -> str:
 
 
 def _pitch(site: Site) -> int:
-    """Elements of a staged pixel: an even number."""
-    return site.types[0].shape[-1] + site.types[0].shape[-1] % 2
+    """Elements of a staged pixel: an even number, so that words are aligned, but for one channel,
+    which would take twice the work.
+    """
+    channels = site.types[0].shape[-1]
+    return channels if channels == 1 else channels + channels % 2
 
 
 def _run(site: Site) -> int:
-    """Elements of one row of a window."""
+    """Elements of one row of a window, an even number."""
     _, window = _conv(site)
-    return window.kernel[-1] * _pitch(site)
+    size = window.kernel[-1] * _pitch(site)
+    return size + size % 2
 
 
 def _unroll(pairs: int) -> int:
@@ -61,11 +65,11 @@ def _columns(site: Site) -> int:
 
 
 def conv_scratch(site: Site) -> int:
-    """Bytes of the staged rows."""
+    """Bytes of the staged rows, and one element that an odd run reads beyond."""
     _, window = _conv(site)
     rows = window.kernel[0] if len(window.kernel) > 1 else 1
     width = (_columns(site) - 1) * window.stride[-1] + window.kernel[-1]
-    return rows * width * _pitch(site) * 2
+    return rows * width * _pitch(site) * 2 + 2
 
 
 def conv_params(site: Site) -> CParams:
@@ -83,8 +87,9 @@ def _taps(site: Site) -> Ints:
     if w.ndim == 3:
         w = w[:, None]
     out, rows, _, channels = w.shape
-    even = np.pad(w, ((0, out % 2), (0, 0), (0, 0), (0, channels % 2)))
+    even = np.pad(w, ((0, out % 2), (0, 0), (0, 0), (0, _pitch(site) - channels)))
     flat = even.reshape(out + out % 2, rows, -1)
+    flat = np.pad(flat, ((0, 0), (0, 0), (0, _run(site) - flat.shape[2])))
     return flat.reshape(-1, 2, *flat.shape[1:])
 
 

@@ -20,7 +20,7 @@ from microai.render import Sources, render_link
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 CORTEX_M4F = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
-ARM = (*CORTEX_M4F, "-O3", "-funroll-loops", "-g", "-ffunction-sections", "-fdata-sections")
+ARM = (*CORTEX_M4F, "-O3", "-g", "-ffunction-sections", "-fdata-sections")
 ARM_LINK = (*CORTEX_M4F, "-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs",
             "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments")  # fmt: skip
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
