@@ -168,9 +168,10 @@ def check(link: Link, index: int, one: Trial) -> None:
     session.select(link, one.compiled, index)
     for number, sample in enumerate(session.samples(one.inputs)):
         outputs, _ = session.infer(link, one.compiled, sample)
-        expected = one.reference["y"][number : number + 1]
-        if expected.dtype.kind == "i":
-            np.testing.assert_array_equal(outputs["y"], expected)
-        else:
-            limit = 1e-5 * np.abs(one.reference["y"]).max()
-            np.testing.assert_allclose(outputs["y"], expected, rtol=0, atol=limit)
+        for name, found in outputs.items():
+            expected = one.reference[name][number : number + 1]
+            if expected.dtype.kind == "i":
+                np.testing.assert_array_equal(found, expected)
+            else:
+                limit = 1e-5 * np.abs(one.reference[name]).max()
+                np.testing.assert_allclose(found, expected, rtol=0, atol=limit)
