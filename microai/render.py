@@ -224,6 +224,8 @@ def _port(kind: str, index: str, node: Node, plan: Plan) -> dict[str, Any]:
         "offset": plan.offsets[node.name], "is_input": kind == "input",
         "inverse": literal(float(np.float32(1 / quant.scale[0]))) if quant else "",
         "low": quant.low if quant else 0, "high": quant.high if quant else 0,
+        "nearest": bool(quant) and quant.rounding == "nearest",
+        "rounding": "half up" if quant and quant.rounding == "nearest" else "down",
         "scale": literal(quant.scale[0]) if quant else "", "zero": quant.zero if quant else 0,
         "mean": literal(statistics.mean) if statistics else (),
         "std": literal(statistics.std) if statistics else (),

@@ -145,9 +145,12 @@ int main(void)
 """
 
 
-def test_the_header_quantizes_as_the_reference(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounding", ["nearest", "floor"])
+@pytest.mark.parametrize("scheme", ["int8", "qmn16"])
+def test_the_header_quantizes_as_the_reference(rounding, scheme, tmp_path: Path) -> None:
     """At half steps, beyond the limits, at NaN."""
-    graph = quantized("residual")
+    graph = GRAPHS["residual"]()
+    graph = quantize_graph(graph, named(scheme, rounding), samples(graph))
     write_sources(compile_graph(graph).sources, tmp_path)
     quant = graph["x"].type.stored
     step = np.float32(quant.scale[0] / 8)
