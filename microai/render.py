@@ -216,6 +216,7 @@ def _ports(graph: Graph, plan: Plan) -> list[dict[str, Any]]:
 def _port(kind: str, index: str, node: Node, plan: Plan) -> dict[str, Any]:
     quant = node.type.quant
     meaning = ", real = scale * (q - zero)" if quant else ""
+    nearest = quant is not None and quant.rounding == "nearest"
     statistics = node.op if isinstance(node.op, Input) and node.op.normalized else None
     return {
         "macro": f"{kind}{index}", "MACRO": f"{kind}{index}".upper(),
@@ -224,8 +225,7 @@ def _port(kind: str, index: str, node: Node, plan: Plan) -> dict[str, Any]:
         "offset": plan.offsets[node.name], "is_input": kind == "input",
         "inverse": literal(float(np.float32(1 / quant.scale[0]))) if quant else "",
         "low": quant.low if quant else 0, "high": quant.high if quant else 0,
-        "nearest": bool(quant) and quant.rounding == "nearest",
-        "rounding": "half up" if quant and quant.rounding == "nearest" else "down",
+        "nearest": nearest, "rounding": "half up" if nearest else "down",
         "scale": literal(quant.scale[0]) if quant else "", "zero": quant.zero if quant else 0,
         "mean": literal(statistics.mean) if statistics else (),
         "std": literal(statistics.std) if statistics else (),

@@ -18,7 +18,7 @@ from microai.interpret import interpret
 from microai.ops import Mul
 from microai.paths import data_dir
 from microai.pipeline import compile_graph, quantize_graph
-from microai.quantize.scheme import SCHEMES, Scheme
+from microai.quantize.scheme import SCHEMES, Scheme, named
 from microai.render import Compiled, literal, render_harness
 from microai.samples import stored, with_statistics
 from tests import networks
