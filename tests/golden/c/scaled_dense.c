@@ -33,12 +33,12 @@ STEP void scaled_dense_step_relu(uint8_t *arena)
         1194270639, 371064835, 43507900, 111587283,
     };
     const mai_finish finish = {
-        .power = 0, .shift = 4, .constant = -2040,
-        .ssat = 8, .usat = 0,
-        .rescale = {
-            .x_zero = -19, .y_zero = -128, .shift = 36, .half = 34359738368,
-            .low = -128, .high = 127,
-        },
+            .power = 0, .shift = 4, .constant = -2040,
+            .ssat = 8, .usat = 0,
+            .rescale = {
+                .x_zero = -19, .y_zero = -128, .shift = 36, .half = 34359738368,
+                .low = -128, .high = 127,
+            },
     };
     mai_dense_simd_s8(AT(int8_t, 0), scaled_dense_w_bn_folded_weight, scaled_dense_w_bn_folded_bias, AT(int8_t, 8), multipliers, 4, 5, 4, finish);
 }

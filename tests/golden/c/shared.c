@@ -41,12 +41,12 @@ STEP void shared_step_first(uint8_t *arena)
         2008896410, 804365339, 651796884, 734183914, 1692303166, 887285356,
     };
     const mai_finish finish = {
-        .power = 0, .shift = 6, .constant = 160,
-        .ssat = 8, .usat = 0,
-        .rescale = {
-            .x_zero = -19, .y_zero = 2, .shift = 38, .half = 137438953472,
-            .low = -128, .high = 127,
-        },
+            .power = 0, .shift = 6, .constant = 160,
+            .ssat = 8, .usat = 0,
+            .rescale = {
+                .x_zero = -19, .y_zero = 2, .shift = 38, .half = 137438953472,
+                .low = -128, .high = 127,
+            },
     };
     mai_dense_simd_s8(AT(int8_t, 0), shared_w_w, shared_w_first_b, AT(int8_t, 8), multipliers, 6, 6, 6, finish);
 }
@@ -64,12 +64,12 @@ STEP void shared_step_second(uint8_t *arena)
         1669410939, 668434813, 541649058, 610113419, 1406319113, 737342091,
     };
     const mai_finish finish = {
-        .power = 0, .shift = 5, .constant = 80,
-        .ssat = 8, .usat = 0,
-        .rescale = {
-            .x_zero = 2, .y_zero = 2, .shift = 37, .half = 68719476736,
-            .low = -128, .high = 127,
-        },
+            .power = 0, .shift = 5, .constant = 80,
+            .ssat = 8, .usat = 0,
+            .rescale = {
+                .x_zero = 2, .y_zero = 2, .shift = 37, .half = 68719476736,
+                .low = -128, .high = 127,
+            },
     };
     mai_dense_simd_s8(AT(int8_t, 0), shared_w_w, shared_w_b, AT(int8_t, 16), multipliers, 6, 6, 6, finish);
 }
@@ -78,12 +78,12 @@ STEP void shared_step_second(uint8_t *arena)
 STEP void shared_step_sum(uint8_t *arena)
 {
     const mai_finish finish = {
-        .power = 0, .shift = 14, .constant = -257434,
-        .ssat = 8, .usat = 0,
-        .rescale = {
-            .x_zero = 0, .y_zero = -13, .shift = 15, .half = 16384,
-            .low = -128, .high = 127,
-        },
+            .power = 0, .shift = 14, .constant = -257434,
+            .ssat = 8, .usat = 0,
+            .rescale = {
+                .x_zero = 0, .y_zero = -13, .shift = 15, .half = 16384,
+                .low = -128, .high = 127,
+            },
     };
     mai_sum_simd_s8(AT(int8_t, 8), AT(int8_t, 16), AT(int8_t, 8), 6, 668614387u, finish);
 }
