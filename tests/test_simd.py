@@ -13,7 +13,7 @@ from microai.backends import kernels
 from microai.backends.portable import PORTABLE
 from microai.backends.simd import SIMD
 from microai.board import emulated, load_board
-from microai.device.build import build
+from microai.device.build import ARM, STRICT, build, find_tool, write_sources
 from microai.device.measure import measure
 from microai.device.protocol import Link
 from microai.device.qemu import connect
@@ -32,6 +32,7 @@ from microai.types import Array, Quant, TensorType
 from tests.graphs import Sketch, samples
 from tests.ladder import Trial, check, in_qemu, on_host
 from tests.stored import layer
+from tests.test_generated_c import CLANG_ARM, compile_quietly, newlib_headers
 
 SHAPES: dict[str, tuple[Op, tuple[int, ...], tuple[int, ...]]] = {
     "conv1d": (Conv(pads=(1, 1)), (1, 11, 16), (5, 3, 16)),
@@ -147,10 +148,26 @@ def test_refusals_are_sentences() -> None:
     )
 
 
-def network(scheme: str) -> tuple[Compiled, dict[str, Array]]:
-    """The paper's network with 16 filters, untrained."""
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3", "-Os"])
+@pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "clang"])
+def test_assembly_under_any_flags(compiler: str, level: str, tmp_path: Path) -> None:
+    """The loops take all registers: frame pointers and other compilers must leave them."""
+    target = CLANG_ARM if compiler == "clang" else ARM
+    flags = (*(f for f in target if not f.startswith("-O")), level, "-fno-omit-frame-pointer")
+    headers = ("-isystem", newlib_headers()) if compiler == "clang" else ()
+    for scheme in ("int8", "int16x8", "qmn16"):
+        compiled, _ = network(scheme, filters=5)
+        assert "mai_conv_simd_" in compiled.sources["model.c"]
+        (source,) = write_sources(compiled.sources, tmp_path / scheme)
+        compile_quietly(find_tool(compiler), *STRICT, *flags, *headers, "-I", str(source.parent),
+                        "-c", str(source), "-o", str(tmp_path / "model.o"))  # fmt: skip
+
+
+def network(scheme: str, filters: int = 16) -> tuple[Compiled, dict[str, Array]]:
+    """The paper's network, untrained."""
     torch.manual_seed(0)
-    graph = import_module(ResNetv1_6(9, 6, 16), (torch.zeros(1, 9, 128),))
+    graph = import_module(ResNetv1_6(9, 6, filters), (torch.zeros(1, 9, 128),))
     reals = samples(graph, 8)
     compiled = compile_graph(quantize_graph(graph, SCHEMES[scheme], reals))
     return compiled, stored(compiled.graph, {k: v[:2] for k, v in reals.items()})
