@@ -14,7 +14,7 @@ test: ## every test
 	@./setup.sh demo,dev
 	@$(BIN)/pytest
 
-check: ## what runs before each commit, in under a minute
+check: ## what runs before each commit, in about a minute
 	@./setup.sh demo,dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/pytest -q -m "not qemu and not slow and not board"

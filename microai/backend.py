@@ -7,7 +7,7 @@ and `any` for floats as well.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from microai.bounds import INT32_MAX, accumulator
 from microai.errors import UnsupportedError
@@ -80,12 +80,16 @@ class Backend:
 
 @dataclass(frozen=True)
 class Choice:
-    """The template and the numbers one node will use; `consts` are packed, by input position."""
+    """The template and the numbers one node will use; `consts` are packed, by input position.
+
+    `refused`: what kernels that were asked before it said.
+    """
 
     kernel: Kernel
     params: CParams
     consts: Mapping[int, Array]
     scratch_bytes: int
+    refused: str = ""
 
 
 Cost = Callable[[Node, Kernel], float]
@@ -120,7 +124,10 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
         reasons = {k: k.refuses(site) for k in fitting}
         willing = [k for k in fitting if not reasons[k]]
         if willing:
-            choices[node.name] = _choose(site, min(willing, key=lambda k: cost(site.node, k)))
+            best = min(willing, key=lambda k: cost(site.node, k))
+            before = [k for k in fitting if reasons[k] and cost(node, k) < cost(node, best)]
+            said = "; ".join(f"{k.backend}: {reasons[k]}" for k in before)
+            choices[node.name] = replace(_choose(site, best), refused=said)
         else:
             refusals.append(_refusal(node, stems[0], reasons))
     if refusals:
@@ -147,4 +154,4 @@ def _choose(site: Site, kernel: Kernel) -> Choice:
 
 def _refusal(node: Node, stem: str, reasons: Mapping[Kernel, str]) -> str:
     said = "; ".join(f"{k.backend}: {why}" for k, why in reasons.items())
-    return f"{node.name}: no kernel for {node.op}; {said or f'no backend has {stem}.c.j2'}"
+    return f"{node.name}: no kernel for {node.op}; {said or f'the backends have no {stem}'}"

@@ -13,6 +13,7 @@ from microai.op import Accumulator
 from microai.types import Array, QTensor, TensorType
 
 INT32_MAX = (1 << 31) - 1
+LARGEST_STEPS = 1 << 62  # of the output: a rescaled sum stays inside int64
 LARGEST_ERROR = 1 / 64  # steps that a rounded multiplier may cost
 
 
@@ -46,6 +47,9 @@ def _faults(graph: Graph, node: Node) -> list[str]:
     if sums.bound[worst] >= LARGEST_SUM:
         reach = f"channel {worst} can reach {sums.bound[worst]}"
         return [f"{node.name}: {reach}, over the {LARGEST_SUM} that sums may reach"]
+    steps = float((sums.bound * np.asarray(sums.ratios)).max())
+    if steps >= LARGEST_STEPS:
+        return [f"{node.name}: its sums can reach {steps:.3g} steps of the output, over 2**62"]
     finest = np.maximum(1, sums.ratios)  # a term coarser than the output brings its own steps
     errors = sums.bound * sums.scaling.errors(sums.ratios) / finest
     worst = int(np.argmax(errors))

@@ -31,6 +31,7 @@ from microai.options import (
     Data,
     DataDir,
     Emulate,
+    Filters,
     Json,
     LayerSchemes,
     MaybeModel,
@@ -38,6 +39,8 @@ from microai.options import (
     Name,
     Normalize,
     Out,
+    OwnOut,
+    OwnSeed,
     PerChannel,
     Qemu,
     RoundingMode,
@@ -206,13 +209,9 @@ def experiment(
     data_dir: DataDir = Path(),
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
-    filters: Annotated[
-        int | None, typer.Option("--filters", help="In place of the file's.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="In place of the file's.")] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="build/FILE-FILTERS-SEED.")
-    ] = None,
+    filters: Filters = None,
+    seed: OwnSeed = None,
+    out: OwnOut = None,
     qemu: Qemu = "qemu-system-arm",
     as_json: Json = False,
 ) -> None:

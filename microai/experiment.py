@@ -7,6 +7,7 @@ The test set is read once, after the last epoch.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from microai.files import load_arrays, write_file
 from microai.graph import Graph
 from microai.names import is_prefix
 from microai.pipeline import Job, Recipe, compile_source, deploy
-from microai.quantize.scheme import SCHEMES
+from microai.quantize.scheme import named
 from microai.report import Report
 from microai.samples import labels_of, normalized, samples_of, with_statistics
 from microai.save import load, to_bytes
@@ -63,9 +64,12 @@ def run_experiment(what: Experiment, folder: Path, job: Job, tell: Tell) -> Outc
     tell(f"float network: {share:.2%} of {len(labels)} test samples")
     source = _source(what, graph, train, samples, labels)
     reports = tuple(_deploy(scheme, source, what, job, tell) for scheme in what.deploy.schemes)
-    return Outcome(
+    outcome = Outcome(
         what.title, what.network.filters, what.training.seed, len(labels), share, reports
     )
+    text = json.dumps(outcome.to_json(), indent=1)
+    write_file(job.out / "experiment.json", lambda file: file.write(text.encode()))
+    return outcome
 
 
 def _read(folder: Path, name: str) -> Arrays:
@@ -84,8 +88,13 @@ def _read(folder: Path, name: str) -> Arrays:
 
 def _trained(what: Experiment, train: Mapping[str, Array], out: Path, tell: Tell) -> Graph:
     """The float network; trained now unless `out` holds it already."""
-    recipe = {"network": what.network, "training": what.training, "data": what.data}
-    settings = json.dumps({key: part.model_dump() for key, part in recipe.items()}, indent=1)
+    settings = json.dumps(
+        {
+            "network": what.network.model_dump(), "training": what.training.model_dump(),
+            "data": {name: sha256(array.tobytes()).hexdigest() for name, array in train.items()},
+        },
+        indent=1,
+    )  # fmt: skip
     saved, record = out / "float.mai", out / "float.json"
     if saved.is_file() and record.is_file() and record.read_text(encoding="utf-8") == settings:
         tell(f"taking the trained network from {saved}")
@@ -139,6 +148,8 @@ def _deploy(scheme: str, source: Source, what: Experiment, job: Job, tell: Tell)
     assert job.out
     name = f"{what.network.kind}_{scheme.replace('-', '_')}"
     assert is_prefix(name)
-    compiled = compile_source(source, Recipe(SCHEMES[scheme]), name, tell)
+    tell(f"{scheme}:")
+    how = named(scheme, what.deploy.rounding, per_channel=what.deploy.per_channel)
+    compiled = compile_source(source, Recipe(how), name, tell)
     own = Job(job.board, job.emulator, job.out / scheme, job.stepped)
     return deploy(source, compiled, own, tell).report

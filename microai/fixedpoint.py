@@ -123,7 +123,7 @@ def _multipliers(ratios: Sequence[float], shift: int) -> tuple[int, ...]:
 
 
 def rescale(acc: Ints, multipliers: Ints, shift: int, rounding: Rounding) -> Ints:
-    """acc * multiplier / 2**shift, rounded; exact for |acc| < 2**53.
+    """acc * multiplier / 2**shift, rounded; exact where |acc| < 2**53 and the result is in int64.
 
     Sums beyond int32 are split at 32 bits, so that no product leaves int64.
     """

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from microai.paths import data_dir
 
+SUMS, WIDE_SUMS = 8, 4  # that registers hold at a time, of 32 bits or of 64
 BITS = {"s8": 8, "s16": 16, "s32": 32}
 NAME = re.compile(
     r"(?P<kernel>mai_\w+?)_(?P<storage>(?P<x>f32|s8|s16)(?:_w(?P<w>s8|s16))?"
@@ -37,7 +38,8 @@ def kernel_header(name: str) -> str:
     return environment.get_template(f"{found['kernel']}_{alike}.h.j2").render(
         storage=found["storage"], STORAGE=found["storage"].upper(), x=x, w=w, y=y,
         **_type("x", x), **_type("w", w), **_type("y", y),
-        wide=bool(wide), sum_t="int64_t" if wide else "int32_t",
+        wide=bool(wide),
+        sums=WIDE_SUMS if wide else SUMS, sum_t="int64_t" if wide else "int32_t",
         requantize="mai_requantize_wide" if wide else "mai_requantize",
         finished="mai_finished_wide" if wide else "mai_finished",
         smlad="mai_smlald" if wide else "mai_smlad",

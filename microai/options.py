@@ -77,12 +77,13 @@ def recipe_of(
     """How to store the model and with which kernels, or UsageError."""
     own = schemes.named(scheme or "int8", rounding, per_channel=per_channel)
     asked = scheme is not None or rounding != "nearest" or per_channel
-    pairs = [text.partition("=") for text in layers or []]
-    if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
-        raise UsageError(f"--layer is {wrong[0]!r}, expected NAME=SCHEME")
-    named = {
-        name: schemes.named(kind, rounding, per_channel=per_channel) for name, _, kind in pairs
-    }
+    named: dict[str, schemes.Scheme] = {}
+    for text in layers or []:
+        name, _, kind = text.rpartition("=")
+        if not name or name in named:
+            raise UsageError(f"--layer is {text!r}, expected NAME=SCHEME, once for a name")
+        option = f"--layer {name}"
+        named[name] = schemes.named(kind, rounding, per_channel=per_channel, option=option)
     return Recipe(own if asked else None, named, _kernels(backend))
 
 

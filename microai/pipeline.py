@@ -25,6 +25,7 @@ from microai.graph import Graph, apply
 from microai.interpret import require_rules
 from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
+from microai.quantize.clipped import clipped
 from microai.quantize.observe import observe
 from microai.quantize.ptq import quantize
 from microai.quantize.scheme import SCHEMES, Scheme, scheme_of
@@ -71,6 +72,7 @@ def quantize_graph(
     scheme: Scheme,
     samples: Mapping[str, Array] | None,
     layers: Mapping[str, Scheme] | None = None,
+    tell: Tell = lambda _: None,
 ) -> Graph:
     """A float graph cleaned up and stored as the schemes say; `samples` calibrate it."""
     graph = apply(graph, FLOAT_PASSES)
@@ -78,7 +80,11 @@ def quantize_graph(
         return graph
     if samples is None:
         raise UsageError("integers need real samples: pass --calibration x.npz (array X)")
-    return quantize(graph, scheme, observe(graph, samples), layers)
+    ranges = observe(graph, samples)
+    integers = quantize(graph, scheme, ranges, layers)
+    for sentence in clipped(graph, ranges, integers):
+        tell(sentence)
+    return integers
 
 
 def compile_graph(
@@ -104,7 +110,7 @@ def compile_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Com
         if source.borrowed and scheme.activations:
             tell("calibrating on --data itself; pass --calibration for an honest accuracy")
         reals = calibration_reals(source)
-        graph = quantize_graph(source.graph, scheme, reals, recipe.layers)
+        graph = quantize_graph(source.graph, scheme, reals, recipe.layers, tell)
         return compile_graph(graph, name, recipe.kernels)
     if recipe.scheme or recipe.layers:
         raise UsageError(
@@ -152,11 +158,11 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
     board = job.board
     check_fit(compiled, board)
     require_rules(compiled.graph)
+    inputs = _inputs(source, compiled)
     with tempfile.TemporaryDirectory(prefix="microai-") as work:
         tell(f"building for {board.name}")
         firmware = _build(compiled, board, Path(work) / "model")
         harness = build(render_harness([]), board, Path(work) / "harness")
-        inputs = _inputs(source, compiled)
         with qemu.connect(firmware.elf, board, job.emulator) as link:
             measured = measure(link, compiled, inputs, board, tell, job.stepped)
         if job.out:
@@ -254,10 +260,23 @@ def kernel_name(compiled: Compiled, node: str) -> str:
     return f"{kernel.backend}/{kernel.template}"
 
 
+def check_layers(compiled: Compiled) -> list[dict[str, str | int | tuple[int, ...]]]:
+    """Each layer's shape, storage, work and kernel, and why no kernel before that one."""
+    return [
+        {
+            "name": node.name, "op": str(node.op), "output": node.type.shape,
+            "dtype": node.type.dtype, "macs": macs(compiled.graph, node),
+            "kernel": kernel_name(compiled, node.name),
+            "refused": compiled.choices[node.name].refused,
+        }
+        for node in compiled.graph.steps
+    ]  # fmt: skip
+
+
 def check_facts(
     compiled: Compiled, board: str | None, fit: bool | None
 ) -> dict[str, str | int | bool | None]:
-    """What `check` says besides its table; `fit` is None where it was not tried."""
+    """What `check` says besides its layers; `fit` is None where it was not tried."""
     facts = model_facts(compiled)
     return {
         "schema": "microai.check/1",

@@ -16,7 +16,7 @@ from microai.fixedpoint import quantize
 from microai.graph import Graph, Node, replace_node
 from microai.op import Input
 from microai.ops import ArgMax, Reshape
-from microai.types import Array, Arrays
+from microai.types import Array, Arrays, Quant
 
 
 def samples_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Arrays:
@@ -42,8 +42,9 @@ def _arranged(node: Node, name: str, array: Array, path: Path) -> Array:
         return np.ascontiguousarray(array.transpose(axes) if axes else array)
     if array.shape[1:] == node.type.shape[1:]:
         return array
-    expected = ", ".join(["N", *map(str, own[1:])])
-    raise UsageError(f"{path}: {name} has shape {array.shape}, expected ({expected})")
+    layouts = {own: "", node.type.shape: ", or as deployed "}
+    expected = "".join(f"{w}({', '.join(['N', *map(str, s[1:])])})" for s, w in layouts.items())
+    raise UsageError(f"{path}: {name} has shape {array.shape}, expected {expected}")
 
 
 def own_shape(node: Node) -> tuple[int, ...]:
@@ -137,7 +138,7 @@ def raw(graph: Graph, samples: Mapping[str, Array]) -> Arrays:
         if quant and array.dtype.kind not in "iu":
             raise UsageError(
                 f"input {node.name} is {array.dtype}, this network takes {quant.dtype}: "
-                f"q = round(x / {quant.scale[0]:.9g}) + {quant.zero}"
+                f"{_formula(node, quant)}"
             )
         if quant and not (quant.low <= array.min() and array.max() <= quant.high):
             raise UsageError(f"input {node.name} leaves {quant.low}..{quant.high}")
@@ -147,3 +148,12 @@ def raw(graph: Graph, samples: Mapping[str, Array]) -> Arrays:
         if not np.isfinite(array).all():
             raise UsageError(f"input {name}: samples leave float32's range; scale them down")
     return stored_samples
+
+
+def _formula(node: Node, quant: Quant) -> str:
+    """How a real number becomes what the input stores."""
+    assert isinstance(node.op, Input)
+    x = "((x - mean) / std)" if node.op.normalized else "x"
+    half = " + 0.5" if quant.rounding == "nearest" else ""
+    rounded = f"floor({x} / {quant.scale[0]:.9g}{half}) + {quant.zero}"
+    return f"q = {rounded}, limited to {quant.low}..{quant.high}"

@@ -10,6 +10,7 @@ from microai.checked import Strict, load_toml, problems
 from microai.errors import UsageError
 from microai.paths import data_dir
 from microai.quantize.scheme import SCHEMES
+from microai.types import Rounding
 
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -51,6 +52,8 @@ class Deploy(Strict):
     """Storage schemes, test samples to run, training samples to calibrate on."""
 
     schemes: Annotated[tuple[str, ...], Field(min_length=1)]
+    rounding: Rounding = "nearest"
+    per_channel: bool = False
     samples: Count
     calibration: Count
 

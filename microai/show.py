@@ -11,7 +11,7 @@ from rich.console import Console
 from microai.errors import MismatchError
 from microai.experiment import Outcome
 from microai.files import write_file, write_npz
-from microai.pipeline import Deployment, check_facts
+from microai.pipeline import Deployment, check_facts, check_layers
 from microai.render import Compiled
 from microai.report import print_report
 from microai.tables import experiment_table, layers_table
@@ -47,7 +47,7 @@ def show_check(
     """The layers and what they cost."""
     facts = check_facts(compiled, board, fit)
     if as_json:
-        print(json.dumps(facts))  # noqa: T201  rich would wrap it
+        print(json.dumps({**facts, "layers": check_layers(compiled)}))  # noqa: T201  as above
         return
     stdout.print(layers_table(compiled))
     for label, value in facts.items():

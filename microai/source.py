@@ -11,6 +11,7 @@ from microai.files import load_arrays
 from microai.frontends import load_model
 from microai.graph import Graph
 from microai.names import is_prefix
+from microai.op import Input
 from microai.quantize.scheme import SCHEMES, Scheme
 from microai.samples import labels_of, normalized, samples_of, with_statistics
 from microai.types import Array, Arrays
@@ -71,6 +72,9 @@ def open_source(question: Question, tell: Tell) -> Source:
 def open_raw(question: Question, path: Path, tell: Tell) -> Source:
     """The user's model with raw inputs from a file."""
     source = open_source(question, tell)
+    for node in source.graph.inputs:
+        if isinstance(node.op, Input) and node.op.normalized:
+            tell(f"input {node.name} is taken as stored: (x - mean) / std is done already")
     return replace(source, samples=samples_of(source.graph, load_arrays(path), path), raw=True)
 
 

@@ -12,6 +12,9 @@ from microai.render import Compiled, macs
 from microai.report import number, percent
 from microai.support import Matrix
 
+LEGEND = """s8, s16, s32, f32: storage of input, _w weights, _y output where these differ;
+int: every integer storage; any: floats too; 1d, 2d: axes"""
+
 
 def boards_table(boards: Sequence[Board]) -> Table:
     """Memory and clocks."""
@@ -27,7 +30,7 @@ def boards_table(boards: Sequence[Board]) -> Table:
 
 def support_table(matrix: Matrix, backends: Sequence[str]) -> Table:
     """What each backend runs, in which storage."""
-    table = Table("op", *backends)
+    table = Table("op", *backends, caption=LEGEND)
     for op, support in matrix.items():
         table.add_row(op, *(", ".join(support.get(name, [])) or "-" for name in backends))
     return table
@@ -41,8 +44,9 @@ def layers_table(compiled: Compiled) -> Table:
     for node in compiled.graph.steps:
         shape = "x".join(map(str, node.type.shape))
         work = number(macs(compiled.graph, node))
-        backend = compiled.choices[node.name].kernel.backend
-        table.add_row(escape(node.name), str(node.op), shape, work, backend)
+        choice = compiled.choices[node.name]
+        why = f" ({choice.refused})" if choice.refused else ""
+        table.add_row(escape(node.name), str(node.op), shape, work, choice.kernel.backend + why)
     return table
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input on the command line: its exit code, its sentence, and nothing written or lost."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,27 @@ def test_read_only_output(samples: Path, tmp_path: Path) -> None:
     assert result.code == 2
     assert "cannot write" in result.message
     assert blocked.read_text() == "precious"
+
+
+def test_layers_by_name_are_checked() -> None:
+    """The option that is wrong is the one named."""
+    result = Result("check", TINY, "--layer", "0=int4")
+    assert (result.code, "--layer 0 is 'int4', expected one of f32" in result.message) == (2, True)
+    result = Result("check", TINY, "--layer", "0")
+    assert "--layer is '0', expected NAME=SCHEME" in result.message
+    result = Result("check", TINY, "--layer", "3=qmn8", "--layer", "3=f32")
+    assert "once for a name" in result.message
+    result = Result("check", TINY, "--backend", "neon")
+    assert "--backend has no 'neon'; there are simd, portable" in result.message
+    result = Result("check", TINY, "--backend", "simd", "--scheme", "f32")
+    assert "the backends have no conv2d_f32" in result.message
+
+
+def test_check_says_why_a_kernel_refused() -> None:
+    """In the table and as JSON."""
+    arguments = ("check", f"{HERE}:everything")
+    assert "portable (simd: groups is 4)" in " ".join(Result(*arguments).stdout.split())
+    layers = {row["name"]: row for row in json.loads(Result(*arguments, "--json").stdout)["layers"]}
+    assert layers["grouped"]["kernel"] == "portable/conv2d_int"
+    assert layers["grouped"]["refused"] == "simd: groups is 4"
+    assert layers["narrow"]["refused"] == ""

@@ -96,7 +96,7 @@ def test_missing_data_says_what_to_pass(study: Path) -> None:
 @pytest.mark.qemu
 @pytest.mark.slow
 def test_trained_once_and_deployed_in_every_scheme(study: Path) -> None:
-    """The second run takes the network of the first; another width trains anew."""
+    """The second run takes the network of the first; another width or other data train anew."""
     arguments = ["experiment", str(study / "tiny.toml"), "--emulate", "--json",
                  "--data-dir", str(study), "-o", str(study / "out")]  # fmt: skip
     first, second = process(*arguments), process(*arguments)
@@ -112,6 +112,8 @@ def test_trained_once_and_deployed_in_every_scheme(study: Path) -> None:
     assert (study / "out" / "qmn16" / "resnetv1_6_qmn16.c").is_file()
     wider = process(*arguments, "--filters", "6")
     assert "training on 240 samples" in wider.stderr
+    waves(study / "train.npz", 240, 3)
+    assert "training on 240 samples" in process(*arguments).stderr
     table = process(*(a for a in arguments if a != "--json"))
     assert "waves, 4 filters, seed 0: float network" in table.stdout
     assert "mismatches" in table.stdout
@@ -127,16 +129,17 @@ def test_uci_har(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("UCI-HAR: NOT TESTED, give MICROAI_DATA")
     text = Path("experiments/uci_har.toml").read_text(encoding="utf-8")
     fewer = text.replace("samples = 500", "samples = 40")
-    schemes = '["int8", "qmn8", "qmn16"]'
-    fewer = fewer.replace('["f32", "int8", "int16x8", "qmn8", "qmn16", "qmn16-net"]', schemes)
-    assert fewer.count("samples = 40") == fewer.count(schemes) == 1
+    assert fewer.count("samples = 40") == 1
     (tmp_path / "uci_har.toml").write_text(fewer)
     done = process("experiment", str(tmp_path / "uci_har.toml"), "--emulate", "--json",
                    "-o", str(tmp_path))  # fmt: skip
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["float_accuracy"] >= 0.925
-    for report, limit in zip(outcome["deployments"], (2.0, 2.0, 1.8), strict=True):
+    limits = {"int8": 2.0, "qmn8": 2.0, "qmn16": 1.8}
+    assert limits.keys() < {report["scheme"] for report in outcome["deployments"]}
+    for report in outcome["deployments"]:
         assert report["mismatches"] == 0
-        assert report["instructions"] / report["model"]["macs"] <= limit
         assert report["metric"]["target"] >= report["metric"]["float"] - 0.05
+        work = report["instructions"] / report["model"]["macs"]
+        assert work <= limits.get(report["scheme"], 6.0)

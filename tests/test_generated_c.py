@@ -22,9 +22,8 @@ from microai.quantize.scheme import SCHEMES, Scheme, named
 from microai.render import Compiled, literal, render_harness
 from microai.samples import stored, with_statistics
 from tests import networks
-from tests.cases import CASES
 from tests.graphs import GRAPHS, Sketch, quantized, samples
-from tests.ladder import Trial, applies, on_host, trial
+from tests.ladder import Trial, on_host, trials
 
 CLANG_ARM = (
     "--target=thumbv7em-none-eabihf", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard",
@@ -51,14 +50,25 @@ def compile_quietly(*command: str) -> None:
     "compiler",
     ["gcc", *(pytest.param(c, marks=pytest.mark.slow) for c in ("clang", "arm gcc", "arm clang"))],
 )
-@pytest.mark.parametrize("scheme", ["f32", "int8"])
-def test_everything_compiles_without_a_warning(compiler: str, scheme: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "backend"),
+    [
+        ("f32", "portable"),
+        ("int8", "simd"),
+        *(
+            pytest.param(*pair, marks=pytest.mark.slow)
+            for pair in (("int8", "portable"), ("qmn16", "simd"), ("int16x8", "simd"))
+        ),
+    ],
+)
+def test_everything_compiles_without_a_warning(
+    compiler: str, scheme: str, backend: str, tmp_path: Path
+) -> None:
     """Every case's model, the harness and the ports, with -Wall -Wextra -Wconversion -Werror."""
-    names = [name for name, case in CASES.items() if applies(case, scheme)]
-    trials = [trial(CASES[name], scheme, "portable", f"m{i}") for i, name in enumerate(names)]
-    sources = render_harness([one.compiled for one in trials])
-    for one in trials:
-        sources |= one.compiled.sources
+    compiled = [one.compiled for one in trials(scheme, backend).values()]
+    sources = render_harness(compiled)
+    for one in compiled:
+        sources |= one.sources
     files = write_sources(sources, tmp_path) + sorted(data_dir("firmware").rglob("*.c"))
     if "arm" in compiler:
         files = [f for f in files if f.name != "host.c"]

@@ -10,7 +10,7 @@ import pytest
 from microai.errors import UsageError
 from microai.graph import Graph, verify
 from microai.interpret import interpret
-from microai.ops import Add, Conv, Dense, Quantize, Relu, Reshape
+from microai.ops import Add, ArgMax, Conv, Dense, Quantize, Relu, Reshape
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.mixed import convert, schemes_of
 from microai.quantize.scheme import SCHEMES, scheme_of
@@ -107,6 +107,34 @@ def test_weights_of_two_kinds_are_two_weights() -> None:
     reads = [n.inputs[1] for n in converted.steps if isinstance(n.op, Dense)]
     assert reads == ["one.w", "w"]
     assert all(a.name != b.name for a, b in pairwise(converted.steps))
+
+
+def test_tied_weights_stay_tied_in_each_kind() -> None:
+    """Three readers, two kinds, two copies."""
+    s = Sketch()
+    y = s.input("x", 1, 4)
+    w, b = s.const("w", 4, 4), s.const("b", 4)
+    for name in ("one", "two", "three"):
+        y = s.op(name, Dense(), y, w, b)
+    schemes = schemes_of(s.graph(y), SCHEMES["int8"], {"two": SCHEMES["qmn16"]})
+    converted, _ = convert(s.graph(y), schemes)
+    reads = {n.name: n.inputs[1] for n in converted.steps if isinstance(n.op, Dense)}
+    assert reads == {"one": "one.w", "two": "w", "three": "one.w"}
+
+
+@pytest.mark.parametrize("default", ["f32", "int8", "qmn16"])
+@pytest.mark.parametrize("layers", [{"largest": "f32"}, {"flat": "qmn16"}, {"largest": "int8"}])
+def test_indices_are_not_converted(default: str, layers: dict[str, str]) -> None:
+    """They mean the same in every scheme: what passes them on takes them as they are."""
+    s = Sketch(7)
+    scores = s.op("scores", Dense(), s.input("x", 1, 6), s.const("w", 5, 6), s.const("b", 5))
+    graph = s.graph(s.op("flat", Reshape((1,)), s.op("largest", ArgMax(), scores)))
+    reals = samples(graph)
+    named = {name: SCHEMES[scheme] for name, scheme in layers.items()}
+    compiled = compile_graph(quantize_graph(graph, SCHEMES[default], reals, named))
+    found = interpret(compiled.graph, stored(compiled.graph, reals))["flat"]
+    assert set(found.tolist()) <= set(range(5))
+    assert (found == interpret(graph, reals)["flat"]).mean() > 0.7
 
 
 def test_unknown_layers_are_named() -> None:

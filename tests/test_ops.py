@@ -10,6 +10,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from microai.backends import kernels
+from microai.backends.simd import SIMD
 from microai.fixedpoint import dequantize
 from microai.ops import Activation
 from microai.types import QTensor, TensorType
@@ -141,18 +143,47 @@ def test_every_op_has_three_cases() -> None:
     assert all(stems.count(stem) >= 3 for stem in stems)
 
 
+def test_simd_takes_something_of_every_kernel() -> None:
+    """A kernel that refuses everything would pass every rung."""
+    wanted = {kernel.template for kernel in kernels([SIMD])}
+    taken = {
+        one.compiled.choices["y"].kernel.template
+        for scheme in ("int8", "qmn16", "int16x8")
+        for one in trials(scheme, "simd").values()
+    }
+    assert taken == wanted
+
+
 drawn = st.tuples(drawn_cases(), st.sampled_from(LADDER), st.integers(0, 1000))
+many = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(cases=st.lists(drawn, min_size=12, max_size=12))
-def test_rung3_on_drawn_shapes(tmp_path_factory, cases) -> None:
-    """Shapes nobody thought of, in any scheme and backend, a dozen to a process."""
-    made = [
+def made(cases) -> list[Trial]:
+    """Drawn cases, each a model of its own."""
+    return [
         trial(case, scheme, backend, f"m{i}", seed)
         for i, (case, (scheme, backend), seed) in enumerate(cases)
     ]
-    with on_host(made, tmp_path_factory.mktemp("drawn")) as link:
-        for index, one in enumerate(made):
+
+
+@pytest.mark.slow
+@settings(many, max_examples=20)
+@given(cases=st.lists(drawn, min_size=12, max_size=12))
+def test_rung3_on_drawn_shapes(tmp_path_factory, cases) -> None:
+    """Shapes nobody thought of, in any scheme and backend, a dozen to a process."""
+    models = made(cases)
+    with on_host(models, tmp_path_factory.mktemp("drawn")) as link:
+        for index, one in enumerate(models):
+            check(link, index, one)
+
+
+@pytest.mark.qemu
+@pytest.mark.slow
+@settings(many, max_examples=4)
+@given(cases=st.lists(drawn, min_size=30, max_size=30))
+def test_rung4_on_drawn_shapes(tmp_path_factory, cases) -> None:
+    """The same with what only the target runs: the assembly."""
+    models = made(cases)
+    with in_qemu(models, tmp_path_factory.mktemp("drawn"), "qemu-system-arm") as link:
+        for index, one in enumerate(models):
             check(link, index, one)

@@ -85,3 +85,19 @@ def test_unknown_names() -> None:
         named("int4")
     with pytest.raises(UsageError, match="--rounding is 'up', expected nearest or floor"):
         named("int8", "up")
+
+
+def test_what_a_fixed_format_cannot_hold_is_told() -> None:
+    """Weights and activations beyond Q7.9; nothing where formats follow the ranges."""
+    graph = GRAPHS["scaled_dense"]()
+    graph = type(graph)(
+        graph.nodes, graph.outputs, {**graph.weights, "w": graph.weights["w"] * 900}
+    )
+    told: list[str] = []
+    quantize_graph(graph, SCHEMES["qmn16-net"], samples(graph), tell=told.append)
+    assert any("bn.folded.weight:" in line and "values saturate" in line for line in told)
+    assert any(line.startswith("relu reaches") and "ends at -64" in line for line in told)
+    for name in ("int8", "int16x8", "qmn8", "qmn16"):
+        told.clear()
+        quantize_graph(graph, SCHEMES[name], samples(graph), tell=told.append)
+        assert told == [], name

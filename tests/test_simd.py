@@ -20,10 +20,10 @@ from microai.device.qemu import connect
 from microai.errors import UnsupportedError
 from microai.examples.resnet import ResNetv1_6
 from microai.frontends.torch import import_module
-from microai.graph import Graph
+from microai.graph import Graph, Node, verify
 from microai.interpret import interpret
-from microai.op import Op
-from microai.ops import Conv, Dense, DepthwiseConv, MaxPool
+from microai.op import Input, Op
+from microai.ops import Add, AvgPool, Conv, Dense, DepthwiseConv, MaxPool
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled, render_harness
@@ -146,6 +146,67 @@ def test_refusals_are_sentences() -> None:
     assert "simd: 5 channels are no multiple of 2" in refusal(
         MaxPool((2,), (2,)), (1, 8, 5), scheme="qmn16"
     )
+
+
+def said(graph: Graph) -> str:
+    """Why simd refuses a graph's only step, which portable takes."""
+    with pytest.raises(UnsupportedError) as raised:
+        compile_graph(graph, kernels=kernels([SIMD]))
+    assert compile_graph(graph).choices["y"].kernel.backend == "portable"
+    return str(raised.value)
+
+
+def between(op: Op, *inputs: Quant, out: Quant, shape: tuple[int, ...] = (1, 8, 8)) -> Graph:
+    """One op without weights, in storage written out."""
+    nodes = [Node(f"x{i}", Input(shape), (), TensorType(shape, q)) for i, q in enumerate(inputs)]
+    kind = TensorType(op.infer(*(n.type for n in nodes)).shape, out)
+    graph = Graph((*nodes, Node("y", op, tuple(n.name for n in nodes), kind)), ("y",), {})
+    verify(graph)
+    return graph
+
+
+def test_what_could_overflow_is_refused() -> None:
+    """Each guard in words; portable is exact there."""
+    small, large = Quant("int16", (2.0**-36,)), Quant("int16", (1.0,), rounding="floor")
+    assert "its shift is 36, over 30" in said(between(Add(), small, small, out=large))
+    uneven = (Quant("int16", (2.7,)), Quant("int16", (0.1,)))
+    assert "are no pair of halfwords" in said(between(Add(), *uneven, out=Quant("int16", (1.0,))))
+    far = Quant("int8", (2.0**-14,), zero=-128), Quant("int8", (2.0**-28,), zero=127)
+    assert "a sum can reach" in said(between(Add(), *far, out=Quant("int8", (1.0,), zero=-128)))
+    mean = AvgPool((8,), (8,))
+    fine = Quant("int8", (2.0**-25,), zero=5)
+    coarse = Quant("int8", (1.0,), zero=-128)
+    assert "a sum can reach" in said(between(mean, fine, out=coarse))
+    wide = AvgPool((16, 16), (16, 16))
+    assert "a window has 256 elements, over 255" in said(
+        between(wide, coarse, out=coarse, shape=(1, 16, 16, 4))
+    )
+    many = AvgPool((300, 300), (300, 300))
+    assert "a sum can reach" in said(between(many, large, out=large, shape=(1, 300, 300, 2)))
+    bias = np.array([2**31 - 1, 0, 0, 0, 0])
+    x = TensorType((1, 11, 16), Quant("int8", (1.0,), zero=-128))
+    heavy = layer(Conv(), x, np.full((5, 3, 16), 127, np.int8), bias, 2.0**20)
+    assert "a folded bias is 2148788223, over int32" in said(heavy)
+    x = TensorType((1, 11, 16), Quant("int8", (1.0,), zero=-128))
+    bias[0] = 2**31 - 1 - 48 * 127 * 256
+    folded = layer(Conv(), x, np.full((5, 3, 16), 127, np.int8), bias, 2.0**20)
+    assert "with what is folded into it a sum can reach" in said(folded)
+
+
+def test_a_sum_whose_terms_vanish() -> None:
+    """Multipliers of 0 are no power of two: a dead branch deploys."""
+    tiny, one = Quant("int8", (1e-9,)), Quant("int8", (1.0,))
+    compiled = compile_graph(between(Add(), tiny, tiny, out=one))
+    assert "multiplier" in compiled.sources["model.c"] or compiled.choices["y"]
+
+
+def test_Og_needs_the_plain_loops(tmp_path: Path) -> None:  # noqa: N802  the flag's name
+    """gcc defines __OPTIMIZE__ there and finds no immediates."""
+    compiled, _ = network("int8", filters=5)
+    (source,) = write_sources(compiled.sources, tmp_path)
+    flags = (*(f for f in ARM if not f.startswith("-O")), "-Og", "-DMAI_TILES=0")
+    compile_quietly(find_tool("arm-none-eabi-gcc"), *STRICT, *flags, "-I", str(tmp_path), "-c",
+                    str(source), "-o", str(tmp_path / "model.o"))  # fmt: skip
 
 
 @pytest.mark.slow

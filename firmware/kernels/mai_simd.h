@@ -16,10 +16,12 @@
 #endif
 
 /* Loops written in assembly take sizes as immediates, which only an optimizing compiler finds. */
+#ifndef MAI_TILES /* gcc's -Og does not find them all: give it -DMAI_TILES=0 */
 #if MAI_DSP && defined(__OPTIMIZE__)
 #define MAI_TILES 1
 #else
 #define MAI_TILES 0
+#endif
 #endif
 
 /* Of an immediate offset in LDR. */

@@ -32,17 +32,24 @@ class Finish:
 
 
 def finish_params(site: Site) -> CParams:
-    """What templates print; `ssat`, `usat` are the bits of a saturation that is the clamp."""
+    """What templates print."""
     finish = finish_of(site)
+    return {
+        "power": finish.power, "finish_shift": finish.shift, "constant": finish.constant,
+        **limit_params(site),
+    }  # fmt: skip
+
+
+def limit_params(site: Site) -> CParams:
+    """The bits of a saturation that is the output's clamp: signed, unsigned, or 0 for neither."""
     clamp = getattr(site.node.op, "clamp", (None, None))
     low, high = clamp_ints(clamp, site.node.type.stored)
     bits = high.bit_length()
     whole = high == (1 << bits) - 1
     return {
-        "power": finish.power, "finish_shift": finish.shift, "constant": finish.constant,
         "ssat": bits + 1 if whole and low == -high - 1 else 0,
         "usat": bits if whole and low == 0 else 0,
-    }  # fmt: skip
+    }
 
 
 def finish_of(site: Site) -> Finish:
@@ -51,7 +58,7 @@ def finish_of(site: Site) -> Finish:
     scaling, out = site.sums.scaling, site.node.type.stored
     half = half_of(scaling.shift, out.rounding)
     common = scaling.multipliers[0]
-    if set(scaling.multipliers) == {common} and common & (common - 1) == 0:
+    if common and set(scaling.multipliers) == {common} and common & (common - 1) == 0:
         exponent = scaling.shift - (common.bit_length() - 1)
         if 1 <= exponent <= MOST_SHIFT:
             bias = half // common + (out.zero << exponent)
@@ -63,14 +70,18 @@ def finish_of(site: Site) -> Finish:
     return Finish(shift=shift, constant=constant)
 
 
-def folded_bias(site: Site) -> Ints:
-    """b - zero * sum(w), and what the finish adds: for sums of raw integers."""
+def zero_folded(site: Site) -> Ints:
+    """b - zero * sum(w): the bias of sums of raw integers."""
     w, b = (site.consts[i].astype(np.int64) for i in (1, 2))
-    zero = site.types[0].stored.zero
     axis = site.node.op.CHANNEL_AXIS[1] % w.ndim
     sums = w.sum(axis=tuple(i for i in range(w.ndim) if i != axis))
-    bias: Ints = b - zero * sums + finish_of(site).bias
+    bias: Ints = b - site.types[0].stored.zero * sums
     return bias
+
+
+def folded_bias(site: Site) -> Ints:
+    """That, and what the finish adds."""
+    return zero_folded(site) + finish_of(site).bias
 
 
 def refuse_linear(site: Site) -> str:

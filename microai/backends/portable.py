@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from microai.backend import Backend, Kernel, Site
+from microai.backends.finish import zero_folded
 from microai.types import Array
 
 
@@ -16,9 +17,7 @@ def fold_zero(site: Site) -> Mapping[int, Array]:
     """
     if site.wide:
         return site.consts
-    w, b = site.consts[1], site.consts[2]
-    zero = site.types[0].stored.zero
-    return {1: w, 2: (b - zero * w.astype(np.int64).sum(axis=1)).astype(np.int32)}
+    return {1: site.consts[1], 2: zero_folded(site).astype(np.int32)}
 
 
 DENSE = Kernel("portable", "dense_int", pack=fold_zero)

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from microai.backend import Backend, Kernel, Site
-from microai.backends.finish import finish_of, finish_params, folded_bias, refuse_linear
+from microai.backends.finish import (
+    MOST_SHIFT,
+    finish_of,
+    finish_params,
+    folded_bias,
+    limit_params,
+    refuse_linear,
+)
 from microai.backends.simd_conv import (
     conv_params,
     conv_scratch,
@@ -16,6 +23,7 @@ from microai.backends.simd_conv import (
 )
 from microai.bounds import INT32_MAX
 from microai.fixedpoint import half_of
+from microai.kernels import SUMS, WIDE_SUMS
 from microai.op import CParams
 from microai.ops import AvgPool, DepthwiseConv
 from microai.types import Array
@@ -49,7 +57,7 @@ def pack_dense(site: Site) -> Mapping[int, Array]:
 def _group(site: Site) -> int:
     """Rows at a time: as many as registers hold, with the fewest left over."""
     rows = len(site.consts[1])
-    most = 4 if site.wide else 8
+    most = WIDE_SUMS if site.wide else SUMS
     return -(-rows // -(-rows // most))
 
 
@@ -90,7 +98,7 @@ def sum_params(site: Site) -> CParams:
     shift, factors, constant = _sum(site)
     low, high = (factor & 0xFFFF for factor in factors)
     return {
-        **finish_params(site), "power": False, "finish_shift": shift, "constant": constant,
+        **limit_params(site), "power": False, "finish_shift": shift, "constant": constant,
         "pair": low | high << 16, "x_zero": 0,
     }  # fmt: skip
 
@@ -109,7 +117,9 @@ def _sum(site: Site) -> tuple[int, tuple[int, int], int]:
 
 def refuse_sum(site: Site) -> str:
     """Factors of 15 bits, and a sum that fits int32 with all that is folded into it."""
-    _, factors, constant = _sum(site)
+    shift, factors, constant = _sum(site)
+    if shift > MOST_SHIFT:
+        return f"its shift is {shift}, over {MOST_SHIFT}"
     if max(map(abs, factors)) >= LARGEST_FACTOR:
         return f"its factors {factors} are no pair of halfwords"
     terms = zip(factors, site.types, strict=True)
@@ -128,7 +138,11 @@ def refuse_avg_pool(site: Site) -> str:
     count = int(np.prod(site.node.op.kernel))
     if site.types[0].dtype == "int8" and count > BYTE_SUM_LIMIT:
         return f"a window has {count} elements, over {BYTE_SUM_LIMIT}"
-    return "a sum can leave int32" if site.wide else refuse_max_pool(site)
+    assert site.sums
+    reach = int(site.sums.bound.max()) + abs(finish_of(site).bias)
+    if reach > INT32_MAX:
+        return f"with what is folded into it a sum can reach {reach}, over int32"
+    return refuse_max_pool(site)
 
 
 def avg_pool_params(site: Site) -> CParams:

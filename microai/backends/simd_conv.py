@@ -19,19 +19,19 @@ STAGED_BYTES = 512  # aimed at: enough columns that weights stream once for many
 MOST_UNROLLED = 8
 
 
-def _conv(site: Site) -> tuple[Conv, Window]:
-    op = site.node.op
-    assert isinstance(op, Conv)
-    return op, op.window(site.types[1].shape)
+def _window(site: Site) -> Window:
+    """The layer's window, with two axes."""
+    assert isinstance(site.node.op, Conv)
+    return site.node.op.window(site.types[1].shape).flat
 
 
 def refuse_conv(site: Site) -> str:
     """What the convolution kernels do not do."""
-    op, window = _conv(site)
-    if op.groups > 1:
-        return f"groups is {op.groups}"
-    if window.dilation[-1] > 1:
-        return f"dilation is {window.dilation[-1]} along the row"
+    assert isinstance(site.node.op, Conv)
+    if site.node.op.groups > 1:
+        return f"groups is {site.node.op.groups}"
+    if _window(site).dilation[1] > 1:
+        return f"dilation is {_window(site).dilation[1]} along the row"
     return refuse_linear(site)
 
 
@@ -45,8 +45,7 @@ def _pitch(site: Site) -> int:
 
 def _run(site: Site) -> int:
     """Elements of one row of a window, an even number."""
-    _, window = _conv(site)
-    size = window.kernel[-1] * _pitch(site)
+    size = _window(site).kernel[1] * _pitch(site)
     return size + size % 2
 
 
@@ -57,25 +56,26 @@ def _unroll(pairs: int) -> int:
 
 def _columns(site: Site) -> int:
     """Output pixels staged at a time."""
-    _, window = _conv(site)
-    rows = window.kernel[0] if len(window.kernel) > 1 else 1
-    width = site.node.type.shape[-2]
-    pixel = window.stride[-1] * _pitch(site) * 2 * rows
-    return max(1, min(width, max(4, STAGED_BYTES // pixel // 4 * 4)))
+    window = _window(site)
+    pixel_bytes = window.stride[1] * _pitch(site) * 2 * window.kernel[0]
+    return min(site.node.type.shape[-2], max(4, STAGED_BYTES // pixel_bytes // 4 * 4))
+
+
+def _row(site: Site) -> int:
+    """Elements of a staged row."""
+    window = _window(site)
+    return ((_columns(site) - 1) * window.stride[1] + window.kernel[1]) * _pitch(site)
 
 
 def conv_scratch(site: Site) -> int:
     """Bytes of the staged rows, and one element that an odd run reads beyond."""
-    _, window = _conv(site)
-    rows = window.kernel[0] if len(window.kernel) > 1 else 1
-    width = (_columns(site) - 1) * window.stride[-1] + window.kernel[-1]
-    return rows * width * _pitch(site) * 2 + 2
+    return _window(site).kernel[0] * _row(site) * 2 + 2
 
 
 def conv_params(site: Site) -> CParams:
     """How the layer is cut up, and how its sums become outputs."""
     return {
-        "columns": _columns(site), "pitch": _pitch(site), "run": _run(site),
+        "columns": _columns(site), "pitch": _pitch(site), "row": _row(site), "run": _run(site),
         "unroll": _unroll(_run(site) // 2),
         **finish_params(site),
     }  # fmt: skip

@@ -52,7 +52,7 @@ def max_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
     if set(_sizes(a["dilation"], kernel)) != {1}:
         raise RefusedError(f"dilation is {tuple(a['dilation'])}", "dilation 1")
     stride = _sizes(a["stride"] or kernel, kernel)
-    op = MaxPool(kernel, stride, _pads(a["padding"], kernel, stride))
+    op = MaxPool(kernel, stride, _pads(a["padding"], kernel, (1,) * len(kernel)))
     return _pooled(b, op, x, shape, ceil=a["ceil_mode"])
 
 
@@ -63,7 +63,8 @@ def avg_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
         raise RefusedError("divisor_override is set", "the window's own size")
     kernel = _sizes(a["kernel_size"], x.shape[2:])
     stride = _sizes(a["stride"] or kernel, kernel)
-    op = AvgPool(kernel, stride, _pads(a["padding"], kernel, stride), a["count_include_pad"])
+    pads = _pads(a["padding"], kernel, (1,) * len(kernel))
+    op = AvgPool(kernel, stride, pads, a["count_include_pad"])
     return _pooled(b, op, x, shape, ceil=a["ceil_mode"])
 
 

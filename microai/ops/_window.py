@@ -38,6 +38,13 @@ class Window:
         return cls(kernel, stride or ones, pads or (0,) * 2 * len(kernel), dilation or ones)
 
     @property
+    def flat(self) -> Window:
+        """With two axes: one axis is an image one pixel high."""
+        if len(self.kernel) > 1:
+            return self
+        return Window((1, *self.kernel), (1, *self.stride), (0, 0, *self.pads), (1, *self.dilation))
+
+    @property
     def before(self) -> Sizes:
         """Padding at the beginning of each axis."""
         return self.pads[0::2]

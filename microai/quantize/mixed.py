@@ -7,7 +7,7 @@ from dataclasses import replace
 from microai.errors import UsageError
 from microai.graph import Graph, Node, add_const, insert_before, replace_node
 from microai.op import Source
-from microai.ops import Dequantize, Quantize
+from microai.ops import ArgMax, Dequantize, Quantize, Reshape, Slice
 from microai.quantize.scheme import Scheme
 
 Schemes = dict[str, Scheme]
@@ -15,16 +15,30 @@ Schemes = dict[str, Scheme]
 
 
 def schemes_of(graph: Graph, scheme: Scheme, layers: Mapping[str, Scheme]) -> Schemes:
-    """`layers` names steps or inputs; all others take `scheme`. UsageError for other names."""
+    """`layers` names steps or inputs; all others take `scheme`, and what passes indices on is as
+    they are. UsageError for other names.
+    """
     names = [node.name for node in (*graph.inputs, *graph.steps)]
     if unknown := sorted(set(layers) - set(names)):
         raise UsageError(f"no layer {', '.join(unknown)}; there are {', '.join(names)}")
-    return {name: layers.get(name, scheme) for name in names}
+    schemes = {name: layers.get(name, scheme) for name in names}
+    for node in graph.steps:
+        if _is_index(graph, node) and not isinstance(node.op, ArgMax):
+            schemes[node.name] = schemes[node.inputs[0]]
+    return schemes
+
+
+def _is_index(graph: Graph, node: Node) -> bool:
+    """Whether a tensor holds indices, which mean the same in every scheme."""
+    while isinstance(node.op, Reshape | Slice):
+        node = graph[node.inputs[0]]
+    return isinstance(node.op, ArgMax)
 
 
 def convert(graph: Graph, schemes: Schemes) -> tuple[Graph, Schemes]:
     """Each step reads the storage it works in: where its input has another, a conversion stands
-    between, in the reader's scheme; weights that two kinds of layers share become one each.
+    between, in the scheme of its first reader; weights that two kinds of layers share become one
+    for each kind.
     """
     schemes = dict(schemes)
     for name in [node.name for node in graph.steps]:
@@ -49,13 +63,18 @@ def _converted(graph: Graph, node: Node, position: int, schemes: Schemes) -> Gra
 
 
 def _untied(graph: Graph, node: Node, position: int, schemes: Schemes) -> Graph:
-    """A constant of this node's own, where others read it in another scheme."""
+    """A constant for all readers in this node's scheme, where others read it in another."""
     name = node.inputs[position]
-    if all(schemes[user.name] == schemes[node.name] for user in graph.users(name)):
+    readers = graph.users(name)
+    alike = [user for user in readers if schemes[user.name] == schemes[node.name]]
+    if len(alike) == len(readers):
         return graph
     own = f"{node.name}.{name}"
-    graph = add_const(graph, node.name, own, graph.weights[name])
-    return _rewired(graph, node, position, own)
+    graph = add_const(graph, alike[0].name, own, graph.weights[name])
+    for user in alike:
+        inputs = tuple(own if i == name else i for i in user.inputs)
+        graph = replace_node(graph, replace(user, inputs=inputs))
+    return graph
 
 
 def _rewired(graph: Graph, node: Node, position: int, name: str) -> Graph:

@@ -40,10 +40,12 @@ SCHEMES: dict[str, Scheme] = {
 ROUNDINGS: dict[str, Rounding] = {"nearest": "nearest", "floor": "floor"}
 
 
-def named(name: str, rounding: str = "nearest", *, per_channel: bool = False) -> Scheme:
-    """A scheme with its options, or UsageError."""
+def named(
+    name: str, rounding: str = "nearest", *, per_channel: bool = False, option: str = "--scheme"
+) -> Scheme:
+    """A scheme with its options, or UsageError about `option`."""
     if name not in SCHEMES:
-        raise UsageError(f"--scheme is {name!r}, expected one of {', '.join(SCHEMES)}")
+        raise UsageError(f"{option} is {name!r}, expected one of {', '.join(SCHEMES)}")
     if rounding not in ROUNDINGS:
         raise UsageError(f"--rounding is {rounding!r}, expected {' or '.join(ROUNDINGS)}")
     scheme = SCHEMES[name]
