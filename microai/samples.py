@@ -42,8 +42,8 @@ def _arranged(node: Node, name: str, array: Array, path: Path) -> Array:
         return np.ascontiguousarray(array.transpose(axes) if axes else array)
     if array.shape[1:] == node.type.shape[1:]:
         return array
-    layouts = {own: "", node.type.shape: ", or as deployed "}
-    expected = "".join(f"{w}({', '.join(['N', *map(str, s[1:])])})" for s, w in layouts.items())
+    layouts = dict.fromkeys((own[1:], node.type.shape[1:]))
+    expected = " or, as deployed, ".join(f"({', '.join(['N', *map(str, s)])})" for s in layouts)
     raise UsageError(f"{path}: {name} has shape {array.shape}, expected {expected}")
 
 
