@@ -128,8 +128,8 @@ def test_uci_har(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             print("\nUCI-HAR: NOT TESTED, give MICROAI_DATA")
         pytest.skip("UCI-HAR: NOT TESTED, give MICROAI_DATA")
     text = Path("experiments/uci_har.toml").read_text(encoding="utf-8")
-    fewer = text.replace("samples = 500", "samples = 40")
-    assert fewer.count("samples = 40") == 1
+    fewer = text.replace("samples = 500", "samples = 16")
+    assert fewer.count("samples = 16") == 1
     (tmp_path / "uci_har.toml").write_text(fewer)
     done = process("experiment", str(tmp_path / "uci_har.toml"), "--emulate", "--json",
                    "-o", str(tmp_path))  # fmt: skip
@@ -140,6 +140,6 @@ def test_uci_har(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert limits.keys() < {report["scheme"] for report in outcome["deployments"]}
     for report in outcome["deployments"]:
         assert report["mismatches"] == 0
-        assert report["metric"]["target"] >= report["metric"]["float"] - 0.05
+        assert report["metric"]["target"] >= report["metric"]["float"] - 0.13  # two windows
         work = report["instructions"] / report["model"]["macs"]
         assert work <= limits.get(report["scheme"], 6.0)
