@@ -106,7 +106,9 @@ def storage_code(node: Node, types: Sequence[TensorType], codes: Mapping[str, st
 def template_stems(node: Node, types: Sequence[TensorType]) -> tuple[str, ...]:
     """The template names that a node's types ask for: for them alone, for all integers, for all."""
     slug = node.op.slug(*types)
-    codes = (storage_code(node, types), storage_code(node, types, ALIKE), "any")
+    codes = [storage_code(node, types), storage_code(node, types, ALIKE), "any"]
+    if types[0].dtype == "int32":  # indices: only what moves bytes reads them
+        del codes[1]
     return tuple(f"{slug}_{code}" for code in codes)
 
 

@@ -219,7 +219,9 @@ def experiment(
     target = _target(board, qemu, emulate=emulate)
     what = changed(load_experiment(file), filters, seed)
     own = f"{Path(file).stem}-{what.network.filters}-{what.training.seed}"
-    job = Job(target, qemu, out or Path("build") / own)
+    folder = out or Path("build") / own
+    check_writable(folder / "experiment.json")
+    job = Job(target, qemu, folder)
     show_experiment(run_experiment(what, data_dir, job, _tell), as_json=as_json)
 
 

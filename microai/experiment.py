@@ -80,10 +80,18 @@ def _read(folder: Path, name: str) -> Arrays:
     arrays = load_arrays(path)
     if missing := {"X", "y"} - arrays.keys():
         raise UsageError(f"{path}: no array {min(missing)!r}")
-    x, y = arrays["X"], arrays["y"]
-    if len(x) != len(y) or x.ndim != 3 or y.dtype.kind not in "iu":
-        raise UsageError(f"{path}: X is {x.shape}, y is {y.dtype} {y.shape}, expected (N, L, C), N")
-    return {"X": (x * arrays.get("scale", 1)).astype(np.float32), "y": y}
+    x, y, scale = arrays["X"], arrays["y"], arrays.get("scale", np.ones(1, np.float32))
+    shapes = x.ndim == 3 and y.shape == x.shape[:1] and scale.shape in ((1,), x.shape[2:])
+    if not shapes or not x.size or {x.dtype.kind, scale.dtype.kind} - set("fiu"):
+        raise UsageError(
+            f"{path}: X is {x.dtype} {x.shape}, y is {y.shape}, scale is {scale.shape}, "
+            "expected numbers (N, L, C), (N,) and, where it is there, (C,)"
+        )
+    if y.dtype.kind not in "iu" or not 0 <= y.min() <= y.max() < len(y):
+        raise UsageError(
+            f"{path}: y is {y.dtype} from {y.min()} to {y.max()}, expected classes from 0 up"
+        )
+    return {"X": (x * scale).astype(np.float32), "y": y}
 
 
 def _trained(what: Experiment, train: Mapping[str, Array], out: Path, tell: Tell) -> Graph:

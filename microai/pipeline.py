@@ -107,7 +107,7 @@ def compile_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Com
     """The user's model as C; a model that came in integers keeps them."""
     if not source.quantized:
         scheme = recipe.scheme or source.scheme or SCHEMES["int8"]
-        if source.borrowed and scheme.activations:
+        if source.borrowed and (scheme.activations or recipe.layers):
             tell("calibrating on --data itself; pass --calibration for an honest accuracy")
         reals = calibration_reals(source)
         graph = quantize_graph(source.graph, scheme, reals, recipe.layers, tell)

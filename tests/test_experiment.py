@@ -93,6 +93,25 @@ def test_missing_data_says_what_to_pass(study: Path) -> None:
     assert "test.npz: no array 'y'" in result.message
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"y": np.arange(240) % 3 - 1}, "from -1 to 1, expected classes from 0 up"),
+        ({"y": np.full(240, 10**9)}, "from 1000000000 to 1000000000, expected classes"),
+        ({"y": np.ones((240, 1), int)}, "y is (240, 1)"),
+        ({"scale": np.ones(5)}, "scale is (5,)"),
+        ({"X": np.full((240, 16, 2), "a")}, "X is <U1 (240, 16, 2)"),
+        ({"X": np.zeros((0, 16, 2)), "y": np.zeros(0, int)}, "X is float64 (0, 16, 2)"),
+    ],
+)
+def test_wrong_data_are_a_sentence(study: Path, wrong: dict, words: str) -> None:
+    """Before anything is trained."""
+    np.savez(study / "train.npz", **{**np.load(study / "train.npz"), **wrong})
+    result = Result("experiment", str(study / "tiny.toml"), "--emulate", "--data-dir", str(study),
+                    "-o", str(study / "out"))  # fmt: skip
+    assert (result.code, words in result.message) == (2, True), result.message
+
+
 @pytest.mark.qemu
 @pytest.mark.slow
 def test_trained_once_and_deployed_in_every_scheme(study: Path) -> None:

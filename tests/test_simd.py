@@ -23,7 +23,7 @@ from microai.frontends.torch import import_module
 from microai.graph import Graph, Node, verify
 from microai.interpret import interpret
 from microai.op import Input, Op
-from microai.ops import Add, AvgPool, Conv, Dense, DepthwiseConv, MaxPool
+from microai.ops import Add, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.scheme import SCHEMES
 from microai.render import Compiled, render_harness
@@ -193,11 +193,23 @@ def test_what_could_overflow_is_refused() -> None:
     assert "with what is folded into it a sum can reach" in said(folded)
 
 
-def test_a_sum_whose_terms_vanish() -> None:
-    """Multipliers of 0 are no power of two: a dead branch deploys."""
-    tiny, one = Quant("int8", (1e-9,)), Quant("int8", (1.0,))
-    compiled = compile_graph(between(Add(), tiny, tiny, out=one))
-    assert "multiplier" in compiled.sources["model.c"] or compiled.choices["y"]
+def test_a_sum_whose_terms_vanish(tmp_path: Path) -> None:
+    """Multipliers of 0 are no power of two: a dead branch deploys, and gives the zero point."""
+    tiny, out = Quant("int8", (1e-12,)), Quant("int8", (1.0,), zero=3)
+    graph = between(Add(), tiny, tiny, out=out)
+    fed = {name: np.full((2, 8, 8), limit, np.int8) for name, limit in (("x0", 127), ("x1", -128))}
+    one = Trial(compile_graph(graph), fed, interpret(graph, fed))
+    assert set(one.reference["y"].ravel().tolist()) == {3}
+    with on_host([one], tmp_path) as link:
+        check(link, 0, one)
+
+
+def test_what_reads_indices_is_refused_in_words() -> None:
+    """Only a handmade graph has a rectifier there."""
+    indices = Quant("int32", (1.0,))
+    graph = between(Relu(), indices, out=indices)
+    with pytest.raises(UnsupportedError, match="no kernel for Relu; the backends have no relu_s32"):
+        compile_graph(graph)
 
 
 def test_Og_needs_the_plain_loops(tmp_path: Path) -> None:  # noqa: N802  the flag's name

@@ -107,7 +107,8 @@ def _sum(site: Site) -> tuple[int, tuple[int, int], int]:
     """Shift, factors, and the constant that goes with them, without common powers of two."""
     own = site.node.op.c_params(*site.types, site.node.type)
     a, b, shift = (int(str(own[key])) for key in ("a_multiplier", "b_multiplier", "shift"))
-    common = min((a | b) & -(a | b), 1 << (shift - 1))
+    most = 1 << (shift - 1)
+    common = min((a | b) & -(a | b) or most, most)
     shift, a, b = shift - (common.bit_length() - 1), a // common, b // common
     a_zero, b_zero = (kind.stored.zero for kind in site.types)
     out = site.node.type.stored
