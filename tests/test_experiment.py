@@ -11,6 +11,7 @@ import pytest
 from microai.checked import load_toml
 from microai.errors import UsageError
 from microai.examples.resnet import ResNetv1_6
+from microai.paths import data_dir
 from microai.settings import Experiment, changed, load_experiment
 from tests.test_cli import Result, process
 
@@ -146,7 +147,7 @@ def test_uci_har(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         with capsys.disabled():
             print("\nUCI-HAR: NOT TESTED, give MICROAI_DATA")
         pytest.skip("UCI-HAR: NOT TESTED, give MICROAI_DATA")
-    text = Path("experiments/uci_har.toml").read_text(encoding="utf-8")
+    text = (data_dir("experiments") / "uci_har.toml").read_text(encoding="utf-8")
     fewer = text.replace("samples = 500", "samples = 16")
     assert fewer.count("samples = 16") == 1
     (tmp_path / "uci_har.toml").write_text(fewer)
