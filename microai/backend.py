@@ -8,6 +8,7 @@ and `any` for floats as well.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from microai.bounds import INT32_MAX, accumulator
 from microai.errors import UnsupportedError
@@ -55,6 +56,20 @@ def no_scratch(_: Site) -> int:
 
 
 @dataclass(frozen=True)
+class Library:
+    """C of somebody else's that templates call: its header, the folder with it, the archive built
+    for the target. `scratch` gives what one of its size functions says, in bytes; `description`
+    names what was found.
+    """
+
+    header: str
+    include: Path
+    archive: Path
+    description: str
+    scratch: Callable[[str, tuple[int, ...]], int]
+
+
+@dataclass(frozen=True)
 class Kernel:
     """A template of a backend. `refuses` gives a sentence, empty when the kernel will do."""
 
@@ -64,6 +79,7 @@ class Kernel:
     pack: Callable[[Site], Mapping[int, Array]] = as_stored
     scratch: Callable[[Site], int] = no_scratch
     params: Callable[[Site], CParams] = no_params
+    library: Library | None = None
 
 
 @dataclass(frozen=True)
@@ -127,8 +143,7 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
         willing = [k for k in fitting if not reasons[k]]
         if willing:
             best = min(willing, key=lambda k: cost(site.node, k))
-            before = [k for k in fitting if reasons[k] and cost(node, k) < cost(node, best)]
-            said = "; ".join(f"{k.backend}: {reasons[k]}" for k in before)
+            said = _said(kernels, reasons, best, stems[0])
             choices[node.name] = replace(_choose(site, best), refused=said)
         else:
             refusals.append(_refusal(node, stems[0], reasons))
@@ -152,6 +167,14 @@ def _choose(site: Site, kernel: Kernel) -> Choice:
     own = site.node.op.c_params(*site.types, site.node.type)
     params = {**own, **kernel.params(site), "storage": storage}
     return Choice(kernel, params, kernel.pack(site), kernel.scratch(site))
+
+
+def _said(kernels: Sequence[Kernel], reasons: Mapping[Kernel, str], best: Kernel, stem: str) -> str:
+    """Why none of the backends before the chosen one."""
+    names = list(dict.fromkeys(k.backend for k in kernels))
+    before = names[: names.index(best.backend)]
+    said = {n: ", ".join(why for k, why in reasons.items() if k.backend == n) for n in before}
+    return "; ".join(f"{name}: {why or f'no {stem}'}" for name, why in said.items())
 
 
 def _refusal(node: Node, stem: str, reasons: Mapping[Kernel, str]) -> str:

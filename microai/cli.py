@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from microai import __version__, pipeline
-from microai.backends import BACKENDS, kernels
+from microai.backends import EVERY, kernels
 from microai.board import Board, board_names, emulated, load_board
 from microai.device.build import find_tool
 from microai.device.serial import attached
@@ -28,6 +28,7 @@ from microai.options import (
     BackendNames,
     BoardName,
     Calibration,
+    CmsisNn,
     Data,
     DataDir,
     Emulate,
@@ -47,6 +48,7 @@ from microai.options import (
     Scheme,
     Seed,
     Shape,
+    kernels_of,
     question_of,
     recipe_of,
 )
@@ -89,6 +91,7 @@ def main() -> None:
 
 @app.command()
 def deploy(
+    context: typer.Context,
     model: MaybeModel = None,
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
@@ -97,6 +100,7 @@ def deploy(
     per_channel: PerChannel = False,
     layer: LayerSchemes = None,
     backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
     name: Name = None,
     data: Data = None,
     calibration: Calibration = None,
@@ -109,7 +113,8 @@ def deploy(
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = _target(board, qemu, emulate=emulate)
-    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
+    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     _check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, _tell), seed, _tell)
@@ -120,6 +125,7 @@ def deploy(
 
 @app.command()
 def run(
+    context: typer.Context,
     model: Model,
     input_file: Annotated[Path, typer.Option("--input", help=".npy in the network's storage.")],
     output: Annotated[Path, typer.Option("--output", help=".npy for the raw outputs.")],
@@ -131,6 +137,7 @@ def run(
     per_channel: PerChannel = False,
     layer: LayerSchemes = None,
     backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
     name: Name = None,
     calibration: Calibration = None,
     normalize: Normalize = "none",
@@ -140,7 +147,8 @@ def run(
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = _target(board, qemu, emulate=emulate)
-    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
+    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, output, layers)
     source = open_raw(question, input_file, _tell)
@@ -155,6 +163,7 @@ def run(
 
 @app.command()
 def generate(
+    context: typer.Context,
     model: Model,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the C files.")],
     scheme: Scheme = None,
@@ -162,13 +171,16 @@ def generate(
     per_channel: PerChannel = False,
     layer: LayerSchemes = None,
     backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
     name: Name = None,
     calibration: Calibration = None,
     normalize: Normalize = "none",
     input_shape: Shape = None,
+    qemu: Qemu = "qemu-system-arm",
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
-    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
+    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, out / "model.c")
     compiled = pipeline.compile_source(
@@ -180,6 +192,7 @@ def generate(
 
 @app.command()
 def check(
+    context: typer.Context,
     model: Model,
     board: Annotated[str | None, typer.Option("--board", help="Also: does it fit?")] = None,
     scheme: Scheme = None,
@@ -187,13 +200,16 @@ def check(
     per_channel: PerChannel = False,
     layer: LayerSchemes = None,
     backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
     name: Name = None,
     calibration: Calibration = None,
     input_shape: Shape = None,
+    qemu: Qemu = "qemu-system-arm",
     as_json: Json = False,
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
-    recipe = recipe_of(scheme, rounding, layer, backend, per_channel=per_channel)
+    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, "none", 0)
     _check_names(name)
     target = emulated(load_board(board)) if board else None
@@ -205,10 +221,13 @@ def check(
 
 @app.command()
 def experiment(
+    context: typer.Context,
     file: Annotated[str, typer.Argument(help="uci_har, or a TOML file of your own.")],
     data_dir: DataDir = Path(),
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
+    backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
     filters: Filters = None,
     seed: OwnSeed = None,
     out: OwnOut = None,
@@ -222,7 +241,8 @@ def experiment(
     folder = out or Path("build") / own
     check_writable(folder / "experiment.json")
     job = Job(target, qemu, folder)
-    show_experiment(run_experiment(what, data_dir, job, _tell), as_json=as_json)
+    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    show_experiment(run_experiment(what, data_dir, job, kernels, _tell), as_json=as_json)
 
 
 @app.command()
@@ -238,11 +258,11 @@ def boards(as_json: Json = False) -> None:
 @app.command()
 def ops(as_json: Json = False) -> None:
     """What each backend can run, in which storage."""
-    matrix = support_matrix(kernels())
+    matrix = support_matrix(kernels(EVERY))
     if as_json:
         stdout.print_json(json.dumps(matrix))
         return
-    stdout.print(support_table(matrix, [backend.name for backend in BACKENDS]))
+    stdout.print(support_table(matrix, [backend.name for backend in EVERY]))
 
 
 @app.command()

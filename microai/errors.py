@@ -39,6 +39,10 @@ class DeviceError(MicroaiError):
     exit_code = 5
 
 
+class LinkError(DeviceError):
+    """A target does not answer, or not as it should."""
+
+
 class MismatchError(MicroaiError):
     """The target's outputs differ from the reference."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from microai.backend import Kernel
 from microai.errors import DeviceError, Tell, UsageError
 from microai.files import load_arrays, write_file
 from microai.graph import Graph
@@ -48,7 +49,9 @@ class Outcome:
         }  # fmt: skip
 
 
-def run_experiment(what: Experiment, folder: Path, job: Job, tell: Tell) -> Outcome:
+def run_experiment(
+    what: Experiment, folder: Path, job: Job, kernels: tuple[Kernel, ...], tell: Tell
+) -> Outcome:
     """Train, or take the same experiment's network from `job.out`; deploy in every scheme."""
     assert job.out
     train = _read(folder, what.data.train)
@@ -63,7 +66,9 @@ def run_experiment(what: Experiment, folder: Path, job: Job, tell: Tell) -> Outc
     assert share is not None
     tell(f"float network: {share:.2%} of {len(labels)} test samples")
     source = _source(what, graph, train, samples, labels)
-    reports = tuple(_deploy(scheme, source, what, job, tell) for scheme in what.deploy.schemes)
+    reports = tuple(
+        _deploy(scheme, source, what, job, kernels, tell) for scheme in what.deploy.schemes
+    )
     outcome = Outcome(
         what.title, what.network.filters, what.training.seed, len(labels), share, reports
     )
@@ -151,13 +156,15 @@ def _spread(size: int, count: int) -> Array:
     return np.linspace(0, size - 1, min(size, count)).astype(np.int64)
 
 
-def _deploy(scheme: str, source: Source, what: Experiment, job: Job, tell: Tell) -> Report:
+def _deploy(
+    scheme: str, source: Source, what: Experiment, job: Job, kernels: tuple[Kernel, ...], tell: Tell
+) -> Report:  # fmt: skip
     """One scheme, in a folder of its own."""
     assert job.out
     name = f"{what.network.kind}_{scheme.replace('-', '_')}"
     assert is_prefix(name)
     tell(f"{scheme}:")
     how = named(scheme, what.deploy.rounding, per_channel=what.deploy.per_channel)
-    compiled = compile_source(source, Recipe(how), name, tell)
+    compiled = compile_source(source, Recipe(how, kernels=kernels), name, tell)
     own = Job(job.board, job.emulator, job.out / scheme, job.stepped)
     return deploy(source, compiled, own, tell).report

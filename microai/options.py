@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from microai.backend import Kernel
-from microai.backends import BACKENDS, kernels
-from microai.errors import UsageError
+from microai.backend import Backend, Kernel
+from microai.backends import BACKENDS, EVERY, cmsis_nn, kernels
+from microai.device.cmsis_nn import opened
+from microai.errors import Tell, UsageError
 from microai.pipeline import Recipe
 from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
@@ -25,6 +26,12 @@ LayerSchemes = Annotated[
 BackendNames = Annotated[
     str | None,
     typer.Option("--backend", help="In order of preference, as in simd,portable (the default)."),
+]
+CmsisNn = Annotated[
+    Path | None,
+    typer.Option(
+        "--cmsis-nn", envvar="CMSIS_NN_PATH", help="Folder of the library for --backend cmsis_nn."
+    ),
 ]
 BoardName = Annotated[str, typer.Option("--board", help="A board's name, or a board file.")]
 Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board needed.")]
@@ -71,7 +78,7 @@ def question_of(
 
 
 def recipe_of(
-    scheme: str | None, rounding: str, layers: list[str] | None, backend: str | None,
+    scheme: str | None, rounding: str, layers: list[str] | None, kernels: tuple[Kernel, ...],
     *, per_channel: bool,
 ) -> Recipe:  # fmt: skip
     """How to store the model and with which kernels, or UsageError."""
@@ -84,17 +91,28 @@ def recipe_of(
             raise UsageError(f"--layer is {text!r}, expected NAME=SCHEME, once for a name")
         option = f"--layer {name}"
         named[name] = schemes.named(kind, rounding, per_channel=per_channel, option=option)
-    return Recipe(own if asked else None, named, _kernels(backend))
+    return Recipe(own if asked else None, named, kernels)
 
 
-def _kernels(names: str | None) -> tuple[Kernel, ...]:
-    """Those of the named backends, in their order."""
+def kernels_of(
+    context: typer.Context, names: str | None, prefix: Path | None, qemu: str, tell: Tell
+) -> tuple[Kernel, ...]:
+    """Those of the named backends, in their order. CMSIS-NN is looked into at once, and stays open
+    until the command ends.
+    """
     if names is None:
         return kernels()
-    known = {backend.name: backend for backend in BACKENDS}
-    if unknown := [name for name in names.split(",") if name not in known]:
+    known = {backend.name: backend for backend in EVERY}
+    chosen = names.split(",")
+    if unknown := [name for name in chosen if name not in known]:
         raise UsageError(f"--backend has no {unknown[0]!r}; there are {', '.join(known)}")
-    return kernels([known[name] for name in names.split(",")])
+
+    def ready(name: str) -> Backend:
+        if known[name] in BACKENDS:
+            return known[name]
+        return cmsis_nn(context.with_resource(opened(prefix, qemu, tell)))
+
+    return kernels([ready(name) for name in dict.fromkeys(chosen)])
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

@@ -180,7 +180,8 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
 
 def _build(compiled: Compiled, board: Board, folder: Path) -> Firmware:
     try:
-        return build({**compiled.sources, **render_harness([compiled])}, board, folder)
+        sources = {**compiled.sources, **render_harness([compiled])}
+        return build(sources, board, folder, compiled.libraries)
     except RegionOverflowError as overflow:
         raise too_large(compiled, board, overflow.region, overflow.over) from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from microai.backend import Choice, Choices
+from microai.backend import Choice, Choices, Library
 from microai.board import Board
 from microai.graph import Graph, Node
 from microai.kernels import kernel_header
@@ -27,7 +27,10 @@ Sources = dict[str, str]
 PackedKey = tuple[str, str, bytes]
 """Name, dtype and bytes of a packed weight."""
 
-CTYPES = {"float32": "float", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t"}
+CTYPES = {
+    "float32": "float", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t",
+    "int64": "int64_t",
+}  # fmt: skip
 STACK_BYTES = 4096
 
 
@@ -42,9 +45,20 @@ class Compiled:
     sources: Sources
 
     @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What the C is built with besides our own."""
+        return libraries(self.choices)
+
+    @property
     def weights_bytes(self) -> int:
         """Bytes of packed weights."""
         return weights_bytes(self.graph, self.choices)
+
+
+def libraries(choices: Choices) -> tuple[Library, ...]:
+    """What the generated C is built with besides our own, each once."""
+    used = (choice.kernel.library for choice in choices.values())
+    return tuple(dict.fromkeys(library for library in used if library))
 
 
 def weights_bytes(graph: Graph, choices: Choices) -> int:
@@ -62,6 +76,7 @@ def render(graph: Graph, choices: Choices, plan: Plan, name: str) -> Sources:
     weights, symbols = _weights(graph, choices, name)
     steps = _steps(graph, choices, plan, name, symbols)
     headers = _called(step["body"] for step in steps)
+    installed = [library.header for library in libraries(choices)]
     shared = {"name": name, "NAME": name.upper(), "steps": steps, "state_bytes": plan.state_bytes}
     sources = {
         f"{name}.h": _template("model.h.j2").render(
@@ -69,7 +84,9 @@ def render(graph: Graph, choices: Choices, plan: Plan, name: str) -> Sources:
             weights_bytes=weights_bytes(graph, choices), ports=_ports(graph, plan),
             macs=sum(macs(graph, node) for node in graph.steps),
         ),
-        f"{name}.c": _template("model.c.j2").render(**shared, weights=weights, headers=headers),
+        f"{name}.c": _template("model.c.j2").render(
+            **shared, weights=weights, headers=headers, installed=installed
+        ),
     }  # fmt: skip
     return sources | kernel_sources(headers)
 
@@ -154,9 +171,11 @@ def _body(
     inputs = [
         symbols.get((node.name, i)) or _at(graph[name], plan) for i, name in enumerate(node.inputs)
     ]
-    places = {"inputs": inputs, "output": _at(node, plan)}
-    if node.name in plan.scratch:
-        places["scratch"] = f"AT(uint8_t, {plan.scratch[node.name]})"
+    scratch = plan.scratch.get(node.name)
+    places = {
+        "inputs": inputs, "output": _at(node, plan), "scratch_bytes": choice.scratch_bytes,
+        "scratch": "NULL" if scratch is None else f"AT(uint8_t, {scratch})",
+    }  # fmt: skip
     template = _template(f"{choice.kernel.backend}/{choice.kernel.template}.c.j2")
     text: str = template.render(**places, **{k: literal(v) for k, v in choice.params.items()})
     return text

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from microai.backends import BACKENDS, kernels
+from microai.backend import Backend, Library
+from microai.backends import BACKENDS, cmsis_nn, kernels
+from microai.backends.cmsis_nn import CMSIS_NN
+from microai.backends.portable import PORTABLE
 from microai.board import emulated, load_board
 from microai.device import host, qemu, session
 from microai.device.build import build, build_host
@@ -32,11 +35,13 @@ from microai.render import Compiled, render_harness
 from microai.samples import stored
 from microai.types import Array, Quant, TensorType
 from tests.cases import CASES, Case
+from tests.library import contract
 
 SAMPLES = 3
 SCHEMES: dict[str, Scheme] = {
     **NAMED,
     "ties": NAMED["int8"],  # with scales that are powers of two
+    "ties16": NAMED["int16x8"],
     "floor": named("int8", "floor"),
     "qmn8-floor": named("qmn8", "floor", per_channel=True),
     "qmn16-floor": named("qmn16", "floor"),
@@ -47,7 +52,9 @@ LADDER = [
     for backend in BACKENDS
     if scheme != "f32" or backend.name == "portable"
 ]
-QUICK = {("int8", "simd"), ("qmn16", "simd")}
+CALLED = [(scheme, "cmsis_nn") for scheme in ("int8", "int16x8", "qmn8", "qmn16", "ties", "ties16")]
+"""Where a library's functions are called; which library, the target says."""
+QUICK = {("int8", "simd"), ("qmn16", "simd"), ("int8", "cmsis_nn")}
 """What `make check` runs of them."""
 
 
@@ -88,14 +95,24 @@ class Trial:
     reference: Mapping[str, Array]
 
 
-def trial(case: Case, scheme: str, backend: str, name: str = "model", seed: int = 0) -> Trial:
+def backend_of(name: str, library: Library | None = None) -> Backend:
+    """By name; CMSIS-NN's with a library."""
+    if name == CMSIS_NN.name:
+        return cmsis_nn(library or contract())
+    return next(backend for backend in BACKENDS if backend.name == name)
+
+
+def trial(
+    case: Case, scheme: str, backend: str, name: str = "model", seed: int = 0,
+    library: Library | None = None,
+) -> Trial:  # fmt: skip
     """Calibrated on less than it will see, so that both ends saturate."""
     graph = case_graph(case, seed)
     if scheme != "f32":
         calibration = inputs_of(graph, seed + 1, spread=0.5)
-        make = tied if scheme == "ties" else quantize_graph
+        make = tied if scheme.startswith("ties") else quantize_graph
         graph = half_float(make(graph, SCHEMES[scheme], calibration))
-    chosen = kernels([b for b in BACKENDS if b.name in (backend, "portable")])
+    chosen = kernels([backend_of(backend, library), PORTABLE])
     compiled = compile_graph(graph, name, chosen)
     inputs = stored(compiled.graph, inputs_of(compiled.graph, seed + 2, spread=1.5))
     return Trial(compiled, inputs, interpret(compiled.graph, inputs))
@@ -130,10 +147,10 @@ def applies(case: Case, scheme: str) -> bool:
 
 
 @cache
-def trials(scheme: str, backend: str) -> dict[str, Trial]:
+def trials(scheme: str, backend: str, library: Library | None = None) -> dict[str, Trial]:
     """Every case that the backend takes itself, by name."""
     made = {
-        name: trial(case, scheme, backend, name.replace("-", "_"))
+        name: trial(case, scheme, backend, name.replace("-", "_"), library=library)
         for name, case in CASES.items()
         if applies(case, scheme)
     }
@@ -143,7 +160,8 @@ def trials(scheme: str, backend: str) -> dict[str, Trial]:
 @contextmanager
 def on_host(trials: list[Trial], folder: Path, compiler: str = "gcc") -> Iterator[Link]:
     """All trials as one process with address and undefined-behaviour sanitizers."""
-    with host.connect(build_host(_sources(trials), folder, compiler)) as link:
+    program = build_host(_sources(trials), folder, compiler, _libraries(trials))
+    with host.connect(program) as link:
         yield link
 
 
@@ -151,9 +169,14 @@ def on_host(trials: list[Trial], folder: Path, compiler: str = "gcc") -> Iterato
 def in_qemu(trials: list[Trial], folder: Path, program: str) -> Iterator[Link]:
     """All trials as one image in QEMU, with the largest shipped board's memory."""
     board = emulated(load_board("l4r5"))
-    firmware = build(_sources(trials), board, folder)
+    firmware = build(_sources(trials), board, folder, _libraries(trials), debug=True)
     with qemu.connect(firmware.elf, board, program) as link:
         yield link
+
+
+def _libraries(trials: list[Trial]) -> list[Library]:
+    """What they are built with besides our own."""
+    return list(dict.fromkeys(lib for one in trials for lib in one.compiled.libraries))
 
 
 def _sources(trials: list[Trial]) -> dict[str, str]:

@@ -70,6 +70,15 @@ def finish_of(site: Site) -> Finish:
     return Finish(shift=shift, constant=constant)
 
 
+def whole_factors(site: Site) -> tuple[int, tuple[int, int]]:
+    """The shift and both factors of a two-term sum, without common powers of two."""
+    own = site.node.op.c_params(*site.types, site.node.type)
+    a, b, shift = (int(str(own[key])) for key in ("a_multiplier", "b_multiplier", "shift"))
+    most = 1 << (shift - 1)
+    common = min((a | b) & -(a | b) or most, most)
+    return shift - (common.bit_length() - 1), (a // common, b // common)
+
+
 def zero_folded(site: Site) -> Ints:
     """b - zero * sum(w): the bias of sums of raw integers."""
     w, b = (site.consts[i].astype(np.int64) for i in (1, 2))

@@ -13,6 +13,7 @@ from microai.backends.finish import (
     folded_bias,
     limit_params,
     refuse_linear,
+    whole_factors,
 )
 from microai.backends.simd_conv import (
     conv_params,
@@ -95,7 +96,8 @@ def depthwise_params(site: Site) -> CParams:
 
 def sum_params(site: Site) -> CParams:
     """Both multipliers as a pair; zero points and rounding in one constant."""
-    shift, factors, constant = _sum(site)
+    shift, factors = whole_factors(site)
+    constant = _sum_constant(site, shift, factors)
     low, high = (factor & 0xFFFF for factor in factors)
     return {
         **limit_params(site), "power": False, "finish_shift": shift, "constant": constant,
@@ -103,22 +105,18 @@ def sum_params(site: Site) -> CParams:
     }  # fmt: skip
 
 
-def _sum(site: Site) -> tuple[int, tuple[int, int], int]:
-    """Shift, factors, and the constant that goes with them, without common powers of two."""
-    own = site.node.op.c_params(*site.types, site.node.type)
-    a, b, shift = (int(str(own[key])) for key in ("a_multiplier", "b_multiplier", "shift"))
-    most = 1 << (shift - 1)
-    common = min((a | b) & -(a | b) or most, most)
-    shift, a, b = shift - (common.bit_length() - 1), a // common, b // common
-    a_zero, b_zero = (kind.stored.zero for kind in site.types)
+def _sum_constant(site: Site, shift: int, factors: tuple[int, int]) -> int:
+    """Zero points and rounding."""
+    zeros = (kind.stored.zero for kind in site.types)
     out = site.node.type.stored
-    constant = half_of(shift, out.rounding) + (out.zero << shift) - a_zero * a - b_zero * b
-    return shift, (a, b), constant
+    fixed = half_of(shift, out.rounding) + (out.zero << shift)
+    return fixed - sum(zero * factor for zero, factor in zip(zeros, factors, strict=True))
 
 
 def refuse_sum(site: Site) -> str:
     """Factors of 15 bits, and a sum that fits int32 with all that is folded into it."""
-    shift, factors, constant = _sum(site)
+    shift, factors = whole_factors(site)
+    constant = _sum_constant(site, shift, factors)
     if shift > MOST_SHIFT:
         return f"its shift is {shift}, over {MOST_SHIFT}"
     if max(map(abs, factors)) >= LARGEST_FACTOR:

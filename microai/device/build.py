@@ -13,6 +13,7 @@ from pathlib import Path
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
+from microai.backend import Library
 from microai.board import Board
 from microai.errors import DeviceError, DoesNotFitError
 from microai.paths import data_dir
@@ -21,10 +22,12 @@ from microai.render import Sources, render_link
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 CORTEX_M4F = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
 ARM = (*CORTEX_M4F, "-O3", "-g", "-ffunction-sections", "-fdata-sections")
+RELEASE = ("-DNDEBUG",)
 ARM_LINK = (*CORTEX_M4F, "-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs",
             "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments")  # fmt: skip
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 HARNESS = ("frame.c", "main.c")
+MISSING = re.compile(r"(?:undefined reference to|implicit declaration of function) [`'](\w+)'")
 
 TOOLS = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
@@ -54,6 +57,14 @@ class RegionOverflowError(DoesNotFitError):
         self.over = over
 
 
+class MissingError(DeviceError):
+    """Functions that no header declares, or no archive holds."""
+
+    def __init__(self, names: Sequence[str], where: str) -> None:
+        self.names = sorted(set(names))
+        super().__init__(f"{where}: no {', '.join(self.names)}")
+
+
 def find_tool(name: str) -> str:
     """The tool's path, or DeviceError with how to install it."""
     if path := shutil.which(name):
@@ -63,29 +74,50 @@ def find_tool(name: str) -> str:
     raise DeviceError(f"{name} not found; install it{advice}")
 
 
-def build(sources: Sources, board: Board, folder: Path) -> Firmware:
-    """Compile for the board into `folder`; RegionOverflowError when the image is too large."""
+def build(
+    sources: Sources, board: Board, folder: Path, libraries: Sequence[Library] = (),
+    *, debug: bool = False,
+) -> Firmware:  # fmt: skip
+    """Compile for the board into `folder`; RegionOverflowError when the image is too large.
+
+    `debug` keeps the assertions of generated C.
+    """
     if board.port is None:
         raise DeviceError(
             f"{board.name}: this version has no firmware port for {board.chip}; add --emulate"
         )
     harness = [*_firmware(*HARNESS, "startup.c"), _firmware(f"ports/{board.port}.c")[0]]
     written = write_sources({**sources, **render_link(board)}, folder)
-    objects = compile_all("arm-none-eabi-gcc", (*STRICT, *ARM), [*written, *harness], folder)
+    flags = (*STRICT, *ARM, *(() if debug else RELEASE), *_headers(libraries))
+    objects = compile_all("arm-none-eabi-gcc", flags, [*written, *harness], folder)
     elf = folder / "firmware.elf"
     script = ("-T", str(folder / "link.ld"))
-    _run([find_tool("arm-none-eabi-gcc"), *ARM_LINK, *script, *objects, "-lm", "-o", str(elf)])
+    linked = (*objects, *_archives(libraries), "-lm", "-o", str(elf))
+    _run([find_tool("arm-none-eabi-gcc"), *ARM_LINK, *script, *linked])
     return _measure(elf, board)
 
 
-def build_host(sources: Sources, folder: Path, compiler: str = "gcc") -> Path:
-    """The same sources as a process on this machine, with sanitizers."""
+def build_host(
+    sources: Sources, folder: Path, compiler: str = "gcc", libraries: Sequence[Library] = ()
+) -> Path:
+    """The same sources as a process on this machine, with sanitizers and assertions."""
     harness = _firmware(*HARNESS, "ports/host.c")
     written = write_sources(sources, folder)
-    objects = compile_all(compiler, (*STRICT, *SANITIZED), [*written, *harness], folder)
+    flags = (*STRICT, *SANITIZED, *_headers(libraries))
+    objects = compile_all(compiler, flags, [*written, *harness], folder)
     program = folder / "host"
-    _run([find_tool(compiler), *SANITIZED, *objects, "-lm", "-o", str(program)])
+    linked = (*objects, *_archives(libraries), "-lm", "-o", str(program))
+    _run([find_tool(compiler), *SANITIZED, *linked])
     return program
+
+
+def _headers(libraries: Sequence[Library]) -> list[str]:
+    """Others' headers are not held to our warnings."""
+    return [flag for library in libraries for flag in ("-isystem", str(library.include))]
+
+
+def _archives(libraries: Sequence[Library]) -> list[str]:
+    return [str(library.archive) for library in libraries]
 
 
 def write_sources(sources: Sources, folder: Path) -> list[Path]:
@@ -118,11 +150,14 @@ def _firmware(*names: str) -> list[Path]:
 
 def _run(command: Sequence[str]) -> None:
     """Run a tool; its first error lines are the DeviceError's text."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    english = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=english)
     if done.returncode == 0:
         return
     if overflow := re.search(r"region `(\w+)' overflowed by (\d+) bytes", done.stderr):
         raise RegionOverflowError(overflow[1].lower(), int(overflow[2]))
+    if missing := MISSING.findall(done.stderr):
+        raise MissingError(missing, f"{Path(command[0]).name} failed")
     lines = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
     raise DeviceError(f"{Path(command[0]).name} failed: {' | '.join(lines[:3])[:600]}")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from microai.device.protocol import Link
-from microai.errors import DeviceError
+from microai.errors import LinkError
 
 POLL_S = 0.1
 
@@ -22,7 +22,7 @@ class SocketStream:
         self._end = end
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; DeviceError when the other side is gone."""
+        """At most `size` bytes; LinkError when the other side is gone."""
         try:
             data = self._end.recv(size)
         except TimeoutError:
@@ -30,15 +30,15 @@ class SocketStream:
         except ConnectionError:
             data = b""
         if not data:
-            raise DeviceError("the process ended")
+            raise LinkError("the process ended")
         return data
 
     def write(self, data: bytes, /) -> None:
-        """All of `data`; DeviceError when the other side is gone."""
+        """All of `data`; LinkError when the other side is gone."""
         try:
             self._end.sendall(data)
         except ConnectionError:
-            raise DeviceError("the process ended") from None
+            raise LinkError("the process ended") from None
 
 
 @contextmanager
@@ -52,11 +52,11 @@ def connect(program: Path, timeout_s: float = 20.0) -> Iterator[Link]:
         theirs.close()
         try:
             yield Link(SocketStream(ours), "host", timeout_s)
-        except DeviceError as error:
+        except LinkError as error:
             process.wait()
             log.seek(0)
             said = log.read().decode("utf-8", "replace")[:2000]
-            raise DeviceError(f"{error}: {said}") from None
+            raise LinkError(f"{error}: {said}") from None
         finally:
             process.kill()
             process.wait()

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from cobs import cobs
 
-from microai.errors import DeviceError
+from microai.errors import LinkError
 
 VERSION = 1
 TRIES = 3
@@ -47,7 +47,7 @@ class Link:
         """Shake hands; how many models the target holds."""
         version, models, self.data_bytes = self._unpacked("<BHH", b"H")
         if version != VERSION:
-            raise DeviceError(
+            raise LinkError(
                 f"{self.where}: firmware speaks protocol {version}, this microai {VERSION}; "
                 "build and load the firmware again"
             )
@@ -57,7 +57,7 @@ class Link:
         """Initialize a model and check that it is the one expected."""
         found = self.request(b"M", struct.pack("<H", model)).decode("ascii", "replace")
         if found != model_id:
-            raise DeviceError(f"{self.where}: target holds model {found[:12]}, not {model_id[:12]}")
+            raise LinkError(f"{self.where}: target holds model {found[:12]}, not {model_id[:12]}")
 
     def write(self, offset: int, data: bytes) -> None:
         """Put bytes into the arena."""
@@ -96,11 +96,11 @@ class Link:
         """The answer as integers."""
         answer = self.request(command, payload)
         if len(answer) != struct.calcsize(layout):
-            raise DeviceError(f"{self.where}: {command.decode()!r} answered {answer!r}")
+            raise LinkError(f"{self.where}: {command.decode()!r} answered {answer!r}")
         return struct.unpack(layout, answer)
 
     def request(self, command: bytes, payload: bytes = b"") -> bytes:
-        """Send a command and wait for its answer's payload; DeviceError when there is none."""
+        """Send a command and wait for its answer's payload; LinkError when there is none."""
         self._sequence = self._sequence % 254 + 1
         body = bytes([self._sequence]) + command + payload
         frame = b"\0" + cobs.encode(body + struct.pack("<I", zlib.crc32(body))) + b"\0"
@@ -109,14 +109,14 @@ class Link:
             answer = self._await(self._sequence)
             if answer is not None:
                 return self._checked(command, answer)
-        raise DeviceError(
+        raise LinkError(
             f"{self.where}: no answer to {command.decode()!r} in {TRIES * self.timeout_s:.0f} s; "
             f"received last: {self._heard!r}"
         )
 
     def _checked(self, command: bytes, answer: bytes) -> bytes:
         if status := answer[1]:
-            raise DeviceError(f"{self.where}: {command.decode()!r}: {STATUS.get(status, status)}")
+            raise LinkError(f"{self.where}: {command.decode()!r}: {STATUS.get(status, status)}")
         return answer[2:]
 
     def _await(self, sequence: int) -> bytes | None:
@@ -125,7 +125,7 @@ class Link:
         while time.monotonic() < deadline:
             answer = self._next_frame(deadline)
             if answer and (answer[0], answer[1]) == FAULT:
-                raise DeviceError(f"{self.where}: {_fault(answer[2:])}")
+                raise LinkError(f"{self.where}: {_fault(answer[2:])}")
             if answer and answer[0] == sequence:
                 return answer
         return None

@@ -18,7 +18,7 @@ from microai.board import Board
 from microai.device.build import find_tool
 from microai.device.protocol import Link
 from microai.device.serial import connect as connect_serial
-from microai.errors import DeviceError
+from microai.errors import LinkError
 
 ICOUNT_SHIFT = 7
 
@@ -43,8 +43,8 @@ def connect(
             with connect_serial(url, where, timeout_s) as link:
                 listener.close()  # QEMU has its own; when it dies, the link breaks at once
                 yield link
-        except DeviceError as error:
-            raise DeviceError(f"{error}; QEMU printed: {_printed(log)!r}") from None
+        except LinkError as error:
+            raise LinkError(f"{error}; QEMU printed: {_printed(log)!r}") from None
         finally:
             process.kill()
             process.wait()

@@ -9,7 +9,7 @@ from serial.tools import list_ports
 
 from microai.board import Board
 from microai.device.protocol import Link
-from microai.errors import DeviceError
+from microai.errors import LinkError
 
 POLL_S = 0.1
 BAUD = 115200
@@ -22,7 +22,7 @@ def connect(url: str, where: str, timeout_s: float) -> Iterator[Link]:
         with serial.serial_for_url(url, baudrate=BAUD, timeout=POLL_S) as stream:
             yield Link(stream, where, timeout_s)
     except serial.SerialException as error:
-        raise DeviceError(f"{where}: the link broke: {error}") from None
+        raise LinkError(f"{where}: the link broke: {error}") from None
 
 
 def attached(board: Board) -> list[str]:

@@ -45,19 +45,19 @@ class AvgPool(Op):
 
         run = avg_pool2d if len(self.kernel) > 1 else avg_pool1d
         y = channels_last(run(padded_first(x, self.window), self.kernel, self.window.stride))
-        counts = torch.as_tensor(self._counts(tuple(x.shape[1:-1])))
+        counts = torch.as_tensor(self.counts(tuple(x.shape[1:-1])))
         return y * (math.prod(self.kernel) / counts).unsqueeze(-1).to(y.dtype)
 
     def run_int(self, x: QTensor, out: Quant) -> Ints:
         axes = tuple(range(-len(self.kernel), 0))
         sums = patches(x.centered, self.window, fill=0).sum(axis=axes)
-        counts = self._counts(x.ints.shape[1:-1])
+        counts = self.counts(x.ints.shape[1:-1])
         scaling = multiplier_shift(_ratios(counts, x.quant, out))
         multipliers = np.asarray(scaling.multipliers)[counts - counts.min()][..., None]
         return settle(rescale(sums, multipliers, scaling.shift, out.rounding), out)
 
     def accumulator(self, x: TensorType, out: TensorType) -> Accumulator:
-        counts = self._counts(x.shape[1:-1])
+        counts = self.counts(x.shape[1:-1])
         ratios = _ratios(counts, x.stored, out.stored)
         bound = np.arange(counts.min(), counts.max() + 1) * x.stored.reach
         return Accumulator(bound, ratios, multiplier_shift(ratios))
@@ -66,7 +66,7 @@ class AvgPool(Op):
         window = {**self.window.c_params(x, out), "count_pads": self.count_pads}
         if out.quant is None:
             return window
-        counts = self._counts(x.shape[1:-1])
+        counts = self.counts(x.shape[1:-1])
         scaling = multiplier_shift(_ratios(counts, x.stored, out.quant))
         low, high = clamp_ints((None, None), out.quant)
         return {
@@ -78,7 +78,7 @@ class AvgPool(Op):
     def overwrites(self, x: TensorType, out: TensorType) -> tuple[int, ...]:
         return self.window.overwrites(x, out)
 
-    def _counts(self, image: Sizes) -> Ints:
+    def counts(self, image: Sizes) -> Ints:
         """How many elements each window divides by: (out ...)."""
         ones = np.ones((1, *image, 1), np.int64)
         axes = tuple(range(-len(self.kernel), 0))
