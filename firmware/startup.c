@@ -105,3 +105,15 @@ void fault_handler(void)
     __asm volatile("mrs %0, psp" : "=r"(stacked));
     fault_report((const uint32_t *)stacked);
 }
+
+/* newlib's assert() comes here: a usage fault whose report names the caller in LR. */
+void __assert_func(const char *file, int line, const char *function, const char *expression);
+__attribute__((noreturn)) void __assert_func(const char *file, int line, const char *function,
+                                             const char *expression)
+{
+    (void)file;
+    (void)line;
+    (void)function;
+    (void)expression;
+    __builtin_trap();
+}

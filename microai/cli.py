@@ -16,9 +16,7 @@ from rich.markup import escape
 
 from microai import __version__, pipeline
 from microai.backends import EVERY, kernels
-from microai.board import Board, board_names, emulated, load_board
-from microai.device.build import find_tool
-from microai.device.serial import attached
+from microai.board import board_names, emulated, load_board
 from microai.doctor import examine, print_tools
 from microai.errors import DeviceError, MicroaiError, UsageError
 from microai.experiment import run_experiment
@@ -51,6 +49,7 @@ from microai.options import (
     kernels_of,
     question_of,
     recipe_of,
+    target_of,
 )
 from microai.pipeline import Job
 from microai.settings import changed, load_experiment
@@ -112,7 +111,7 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
-    target = _target(board, qemu, emulate=emulate)
+    target = target_of(board, qemu, emulate=emulate)
     kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
     recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
@@ -146,7 +145,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
-    target = _target(board, qemu, emulate=emulate)
+    target = target_of(board, qemu, emulate=emulate)
     kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
     recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
@@ -235,7 +234,7 @@ def experiment(
     as_json: Json = False,
 ) -> None:
     """Train a network and deploy it in every storage scheme of an experiment file."""
-    target = _target(board, qemu, emulate=emulate)
+    target = target_of(board, qemu, emulate=emulate)
     what = changed(load_experiment(file), filters, seed)
     own = f"{Path(file).stem}-{what.network.filters}-{what.training.seed}"
     folder = out or Path("build") / own
@@ -266,9 +265,9 @@ def ops(as_json: Json = False) -> None:
 
 
 @app.command()
-def doctor(qemu: Qemu = "qemu-system-arm", as_json: Json = False) -> None:
+def doctor(cmsis_nn: CmsisNn = None, qemu: Qemu = "qemu-system-arm", as_json: Json = False) -> None:
     """Try every tool, and say how to install what is missing."""
-    tools = examine(qemu)
+    tools = examine(qemu, cmsis_nn)
     if as_json:
         stdout.print_json(json.dumps({"tools": [asdict(tool) for tool in tools]}))
     else:
@@ -285,23 +284,6 @@ def version() -> None:
 
 def _tell(line: str) -> None:
     stderr.print(escape(line), style="dim", highlight=False, soft_wrap=True)
-
-
-def _target(name: str, qemu: str, *, emulate: bool) -> Board:
-    """The board to build for, once its tools are there; without --emulate a DeviceError, since
-    this version flashes nothing.
-    """
-    board = load_board(name)
-    if emulate:
-        find_tool("arm-none-eabi-gcc")
-        find_tool(qemu)
-        return emulated(board)
-    ports = attached(board)
-    if not ports:
-        raise DeviceError("no board found; connect it or add --emulate")
-    raise DeviceError(
-        f"{board.name} found at {ports[0]}, but this version cannot flash it; add --emulate"
-    )
 
 
 def _check_names(name: str | None, *files: Path | None) -> None:

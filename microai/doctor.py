@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from microai.device.build import CORTEX_M4F, find_tool
+from microai.device.cmsis_nn import opened
 from microai.errors import DeviceError
 
 PROBE = "#include <math.h>\n#include <stdint.h>\nint main(void) { return (int)sqrtf(4.0f); }\n"
@@ -31,7 +32,7 @@ class Tool:
     remark: str
 
 
-def examine(qemu: str) -> list[Tool]:
+def examine(qemu: str, cmsis_nn: Path | None) -> list[Tool]:
     """Every tool, tried."""
     arm = [*CORTEX_M4F, "--specs=nano.specs", "--specs=nosys.specs"]
     checks: list[tuple[str, str, Callable[[], str]]] = [
@@ -41,6 +42,7 @@ def examine(qemu: str) -> list[Tool]:
         ("clang", "tests", lambda: _compiles("clang", [])),
         ("torch", "float models, quantizing", lambda: _importable("torch", "torch")),
         ("sklearn", "the digits example", lambda: _importable("sklearn", "demo")),
+        ("CMSIS-NN", "--backend cmsis_nn", lambda: _library(cmsis_nn, qemu)),
     ]
     return [_try(*check) for check in checks]
 
@@ -89,6 +91,11 @@ def _emulates(qemu: str) -> str:
     if "mps2-an386" not in _output(tool, "-M", "help"):
         raise DeviceError(f"{qemu} has no machine mps2-an386; install QEMU 7.2 or newer")
     return _output(tool, "--version").splitlines()[0]
+
+
+def _library(prefix: Path | None, qemu: str) -> str:
+    with opened(prefix, qemu, lambda _: None) as library:
+        return library.description
 
 
 def _importable(module: str, extra: str) -> str:

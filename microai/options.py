@@ -8,8 +8,11 @@ import typer
 
 from microai.backend import Backend, Kernel
 from microai.backends import BACKENDS, EVERY, cmsis_nn, kernels
+from microai.board import Board, emulated, load_board
+from microai.device.build import find_tool
 from microai.device.cmsis_nn import opened
-from microai.errors import Tell, UsageError
+from microai.device.serial import attached
+from microai.errors import DeviceError, Tell, UsageError
 from microai.pipeline import Recipe
 from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
@@ -113,6 +116,23 @@ def kernels_of(
         return cmsis_nn(context.with_resource(opened(prefix, qemu, tell)))
 
     return kernels([ready(name) for name in dict.fromkeys(chosen)])
+
+
+def target_of(name: str, qemu: str, *, emulate: bool) -> Board:
+    """The board to build for, once its tools are there; without --emulate a DeviceError, since
+    this version flashes nothing.
+    """
+    board = load_board(name)
+    if emulate:
+        find_tool("arm-none-eabi-gcc")
+        find_tool(qemu)
+        return emulated(board)
+    ports = attached(board)
+    if not ports:
+        raise DeviceError("no board found; connect it or add --emulate")
+    raise DeviceError(
+        f"{board.name} found at {ports[0]}, but this version cannot flash it; add --emulate"
+    )
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

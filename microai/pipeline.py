@@ -234,6 +234,7 @@ def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was 
         energy_kind=None,
         elf=str(out / "firmware.elf") if out else None,
         sources=str(out) if out else None,
+        libraries=tuple(library.description for library in compiled.libraries),
         layers=layers,
     )
 

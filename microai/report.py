@@ -43,7 +43,7 @@ class Layer:
 @dataclass(frozen=True)
 class Report:
     """A deployment. Flash and RAM are the whole image's, the harness figures the same image's
-    without a model.
+    without a model; `libraries` are the installed ones that it was built with.
     """
 
     schema: str
@@ -71,6 +71,7 @@ class Report:
     energy_kind: Literal["measured", "predicted", "user"] | None
     elf: str | None
     sources: str | None
+    libraries: tuple[str, ...]
     layers: tuple[Layer, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -130,6 +131,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("RAM", ram),
         ("latency", latency),
     ]
+    facts += [("library", text) for text in report.libraries]
     if report.sources:
         facts.append(("files", report.sources))
     return ([("accuracy", _metric(report.metric))] if report.metric else []) + facts

@@ -21,3 +21,12 @@ def layer(op: Op, x: TensorType, w: Array, b: Array, step: float) -> Graph:
     graph = Graph(tuple(nodes), ("y",), {"w": w, "b": b.astype(np.int32)})
     verify(graph)
     return graph
+
+
+def between(op: Op, *inputs: Quant, out: Quant, shape: tuple[int, ...] = (1, 8, 8)) -> Graph:
+    """One op without weights, in storage written out."""
+    nodes = [Node(f"x{i}", Input(shape), (), TensorType(shape, q)) for i, q in enumerate(inputs)]
+    kind = TensorType(op.infer(*(n.type for n in nodes)).shape, out)
+    graph = Graph((*nodes, Node("y", op, tuple(n.name for n in nodes), kind)), ("y",), {})
+    verify(graph)
+    return graph

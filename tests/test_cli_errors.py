@@ -109,7 +109,7 @@ def test_layers_by_name_are_checked() -> None:
     result = Result("check", TINY, "--layer", "3=qmn8", "--layer", "3=f32")
     assert "once for a name" in result.message
     result = Result("check", TINY, "--backend", "neon")
-    assert "--backend has no 'neon'; there are simd, portable" in result.message
+    assert "--backend has no 'neon'; there are cmsis_nn, simd, portable" in result.message
     result = Result("check", TINY, "--backend", "simd", "--scheme", "f32")
     assert "the backends have no conv2d_f32" in result.message
 

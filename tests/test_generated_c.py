@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from microai.device import session
-from microai.device.build import ARM, STRICT, find_tool, write_sources
+from microai.device.build import ARM, RELEASE, STRICT, find_tool, write_sources
 from microai.fixedpoint import quantize
 from microai.frontends.torch import import_module
 from microai.graph import replace_node
@@ -24,6 +24,7 @@ from microai.samples import stored, with_statistics
 from tests import networks
 from tests.graphs import GRAPHS, Sketch, quantized, samples
 from tests.ladder import Trial, on_host, trials
+from tests.library import CONTRACT
 
 CLANG_ARM = (
     "--target=thumbv7em-none-eabihf", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard",
@@ -57,7 +58,13 @@ def compile_quietly(*command: str) -> None:
         ("int8", "simd"),
         *(
             pytest.param(*pair, marks=pytest.mark.slow)
-            for pair in (("int8", "portable"), ("qmn16", "simd"), ("int16x8", "simd"))
+            for pair in (
+                ("int8", "portable"),
+                ("qmn16", "simd"),
+                ("int16x8", "simd"),
+                ("int8", "cmsis_nn"),
+                ("ties16", "cmsis_nn"),
+            )
         ),
     ],
 )
@@ -77,10 +84,10 @@ def test_everything_compiles_without_a_warning(
     tool, flags = {
         "gcc": ("gcc", ("-O2",)),
         "clang": ("clang", ("-O2",)),
-        "arm gcc": ("arm-none-eabi-gcc", ARM),
+        "arm gcc": ("arm-none-eabi-gcc", (*ARM, *RELEASE)),
         "arm clang": ("clang", (*CLANG_ARM, "-isystem", newlib_headers())),
     }[compiler]
-    include = ("-I", str(tmp_path), "-I", str(data_dir("firmware")))
+    include = ("-I", str(tmp_path), "-I", str(data_dir("firmware")), "-isystem", str(CONTRACT))
     compile_quietly(find_tool(tool), *STRICT, *flags, *include, "-fsyntax-only", *map(str, files))
 
 

@@ -10,7 +10,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from microai.backend import Backend
 from microai.backends import kernels
+from microai.backends.cmsis_nn import CMSIS_NN
 from microai.backends.simd import SIMD
 from microai.fixedpoint import dequantize
 from microai.ops import Activation
@@ -19,6 +21,7 @@ from tests.cases import CASES
 from tests.cases.activation import bend
 from tests.drawn import drawn_cases
 from tests.ladder import (
+    CALLED,
     LADDER,
     QUICK,
     SAMPLES,
@@ -35,7 +38,8 @@ from tests.ladder import (
 
 SLACK = 0.1  # steps, for multipliers of 15 bits and tables of 22
 QUICK_LAST = [
-    pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow) for pair in LADDER
+    pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow)
+    for pair in (*LADDER, *CALLED)
 ]
 
 
@@ -143,18 +147,24 @@ def test_every_op_has_three_cases() -> None:
     assert all(stems.count(stem) >= 3 for stem in stems)
 
 
-def test_simd_takes_something_of_every_kernel() -> None:
+@pytest.mark.parametrize(
+    ("backend", "schemes"),
+    [(SIMD, ("int8", "qmn16", "int16x8")), (CMSIS_NN, ("int8", "int16x8", "ties16"))],
+)
+def test_every_kernel_takes_something(backend: Backend, schemes: tuple[str, ...]) -> None:
     """A kernel that refuses everything would pass every rung."""
-    wanted = {kernel.template for kernel in kernels([SIMD])}
+    wanted = {kernel.template for kernel in kernels([backend])}
     taken = {
         one.compiled.choices["y"].kernel.template
-        for scheme in ("int8", "qmn16", "int16x8")
-        for one in trials(scheme, "simd").values()
+        for scheme in schemes
+        for one in trials(scheme, backend.name).values()
     }
     assert taken == wanted
 
 
-drawn = st.tuples(drawn_cases(), st.sampled_from(LADDER), st.integers(0, 1000))
+seeds = st.integers(0, 1000)
+drawn = st.tuples(drawn_cases(), st.sampled_from(LADDER), seeds)
+drawn_for_host = st.tuples(drawn_cases(), st.sampled_from([*LADDER, *CALLED]), seeds)
 many = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -168,7 +178,7 @@ def made(cases) -> list[Trial]:
 
 @pytest.mark.slow
 @settings(many, max_examples=20)
-@given(cases=st.lists(drawn, min_size=12, max_size=12))
+@given(cases=st.lists(drawn_for_host, min_size=12, max_size=12))
 def test_rung3_on_drawn_shapes(tmp_path_factory, cases) -> None:
     """Shapes nobody thought of, in any scheme and backend, a dozen to a process."""
     models = made(cases)

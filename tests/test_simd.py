@@ -20,9 +20,9 @@ from microai.device.qemu import connect
 from microai.errors import UnsupportedError
 from microai.examples.resnet import ResNetv1_6
 from microai.frontends.torch import import_module
-from microai.graph import Graph, Node, verify
+from microai.graph import Graph
 from microai.interpret import interpret
-from microai.op import Input, Op
+from microai.op import Op
 from microai.ops import Add, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.scheme import SCHEMES
@@ -31,7 +31,7 @@ from microai.samples import stored
 from microai.types import Array, Quant, TensorType
 from tests.graphs import Sketch, samples
 from tests.ladder import Trial, check, in_qemu, on_host
-from tests.stored import layer
+from tests.stored import between, layer
 from tests.test_generated_c import CLANG_ARM, compile_quietly, newlib_headers
 
 SHAPES: dict[str, tuple[Op, tuple[int, ...], tuple[int, ...]]] = {
@@ -154,15 +154,6 @@ def said(graph: Graph) -> str:
         compile_graph(graph, kernels=kernels([SIMD]))
     assert compile_graph(graph).choices["y"].kernel.backend == "portable"
     return str(raised.value)
-
-
-def between(op: Op, *inputs: Quant, out: Quant, shape: tuple[int, ...] = (1, 8, 8)) -> Graph:
-    """One op without weights, in storage written out."""
-    nodes = [Node(f"x{i}", Input(shape), (), TensorType(shape, q)) for i, q in enumerate(inputs)]
-    kind = TensorType(op.infer(*(n.type for n in nodes)).shape, out)
-    graph = Graph((*nodes, Node("y", op, tuple(n.name for n in nodes), kind)), ("y",), {})
-    verify(graph)
-    return graph
 
 
 def test_what_could_overflow_is_refused() -> None:

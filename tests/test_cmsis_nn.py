@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CMSIS-NN: what is refused and why, what mixes, and the real library where it is installed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from microai.backends import BACKENDS, cmsis_nn, kernels
+from microai.device import session
+from microai.errors import LinkError, UnsupportedError
+from microai.examples.resnet import ResNetv1_6
+from microai.frontends.torch import import_module
+from microai.graph import Graph
+from microai.interpret import interpret
+from microai.op import Op
+from microai.ops import Add, AvgPool, Conv, DepthwiseConv, MaxPool, Mul
+from microai.pipeline import compile_graph, quantize_graph
+from microai.quantize.scheme import SCHEMES
+from microai.samples import stored
+from microai.types import Quant, TensorType
+from tests.graphs import GRAPHS, quantized, samples
+from tests.ladder import CALLED, Trial, case_graph, check, in_qemu, inputs_of, on_host, trials
+from tests.ladder import SCHEMES as LADDER_SCHEMES
+from tests.library import REAL, UNTESTED, contract, real
+from tests.stored import between, layer
+
+ONLY = "cmsis_nn: "
+
+
+@pytest.fixture
+def installed(capsys):
+    """The real library, or a loud skip."""
+    if not REAL:
+        with capsys.disabled():
+            print(f"\n{UNTESTED}")
+        pytest.skip(UNTESTED)
+    return real()
+
+
+def said(graph: Graph) -> str:
+    """Why cmsis_nn refuses a graph's only step; the next backend takes it, and says so."""
+    with pytest.raises(UnsupportedError) as raised:
+        compile_graph(graph, kernels=kernels([cmsis_nn(contract())]))
+    mixed = compile_graph(graph, kernels=kernels([cmsis_nn(contract()), *BACKENDS]))
+    choice = mixed.choices["y"]
+    assert choice.kernel.backend in ("simd", "portable")
+    assert choice.refused.startswith(ONLY)
+    return str(raised.value).partition(ONLY)[2]
+
+
+def refusal(op: Op, *shapes: tuple[int, ...], scheme: str = "int8") -> str:
+    """The same for one op with drawn weights."""
+    graph = case_graph((op, list(shapes)))
+    return said(quantize_graph(graph, LADDER_SCHEMES[scheme], inputs_of(graph, 1)))
+
+
+S8 = Quant("int8", (0.5,), zero=3)
+
+
+def test_other_arithmetic_is_refused() -> None:
+    """What rounds otherwise, by the reason."""
+    image, mean = (1, 4, 4, 2), AvgPool((2, 2), (2, 2))
+    even = "it rounds ties away from zero, and the mean of 4 may be one"
+    assert said(between(mean, S8, out=S8, shape=image)) == even
+    assert refusal(mean, image) == "its output has the input's scale"
+    padded = AvgPool((3, 3), (1, 1), (1, 1, 1, 1))
+    assert said(between(padded, S8, out=S8, shape=image)) == "it does not count padding"
+    conv = Conv(), (1, 4, 4, 2), (3, 2, 2, 2), (3,)
+    assert refusal(*conv, scheme="floor") == "it rounds to nearest only"
+    assert refusal(DepthwiseConv(), (1, 4, 4, 2), (2, 2, 2), (2,), scheme="int16x8").startswith(
+        "it shortens multipliers to 15 bits, one here has "
+    )
+    three = refusal(Add(), image, image, scheme="int16x8")
+    assert three.startswith("it rounds three times, and sums of ")
+
+
+def test_other_storage_is_refused() -> None:
+    """There are no int16 weights; groups only in int8; int16 without zero points."""
+    op, shapes = Conv(groups=2), [(1, 4, 4, 2), (4, 2, 2, 1), (4,)]
+    assert refusal(op, *shapes, scheme="int16x8") == "groups is 2, in int16"
+    graph = case_graph((op, shapes))
+    graph = quantize_graph(graph, SCHEMES["qmn16"], inputs_of(graph, 1))
+    mixed = compile_graph(graph, kernels=kernels([cmsis_nn(contract()), *BACKENDS]))
+    assert mixed.choices["y"].refused == "cmsis_nn: no conv2d_s16; simd: groups is 2"
+    uneven = Quant("int16", (0.5,), zero=7)
+    assert said(between(Mul(), uneven, uneven, out=uneven)) == "its int16 has no zero point"
+    assert refusal(Mul(), (1, 4, 2), (1, 1, 2)) == "it has no factors for channels"
+
+
+def test_what_its_kernels_get_wrong_is_refused() -> None:
+    """Found by running them: reads beyond rows, padding that a product of matrices ignores."""
+    behind = DepthwiseConv(pads=(1, 1, 1, 2))
+    assert refusal(behind, (1, 5, 5, 4), (3, 3, 4), (4,)) == (
+        "its 3x3 kernel reads beyond rows with 2 pixels of padding behind them"
+    )
+    far = DepthwiseConv(pads=(3, 3, 0, 0))
+    outside = "a window lies outside the image"
+    assert refusal(far, (1, 5, 5, 4), (3, 3, 4), (4,)) == outside
+    point = Conv(pads=(0, 1, 0, 1))
+    assert refusal(point, (1, 4, 4, 4), (4, 1, 1, 4), (4,)) == (
+        "a kernel of one pixel has padding behind the image only"
+    )
+    long = MaxPool((2,), (2,))
+    assert said(between(long, S8, out=S8, shape=(1, 40000, 1))) == "a side is 40000, over 32767"
+
+
+def test_sums_that_its_words_do_not_hold_are_refused() -> None:
+    """Accumulators over int32, rescaled sums over 30 bits, filters that its counters miss."""
+    w = np.full((2, 3, 16), 127, np.int8)
+    x = TensorType((1, 11, 16), Quant("int8", (1.0,), zero=-128))
+    wide = layer(Conv(), x, w, np.array([2**31 - 1, 0]), 2.0**20)
+    assert "over int32" in said(wide)
+    fine = layer(Conv(), x, w, np.array([1, 0]), 2.0**-12)
+    assert "twice a rescaled sum can reach" in said(fine)
+    many = TensorType((1, 1, 1, 70000), Quant("int8", (1.0,)))
+    heavy = layer(Conv(), many, np.ones((1, 1, 1, 70000), np.int8), np.zeros(1), 2.0**20)
+    assert said(heavy) == "a filter has 70000 taps, over 65535"
+
+
+@pytest.mark.parametrize("out", [S8, Quant("int8", (0.25,), zero=-128)])
+@pytest.mark.parametrize("op", [Add(), Add(clamp=(0.0, 6.0))])
+def test_sums_are_rounded_once(op: Op, out: Quant, tmp_path: Path) -> None:
+    """All 65,536 pairs of bytes: with whole multipliers only the last of its roundings rounds."""
+    quants = (Quant("int8", (0.3,), zero=-7), Quant("int8", (0.7,), zero=100))
+    graph = between(op, *quants, out=out, shape=(1, 256, 256))
+    assert _everywhere(graph, tmp_path)
+
+
+def _everywhere(graph: Graph, folder: Path) -> bool:
+    bytes_ = np.arange(-128, 128, dtype=np.int8)
+    a, b = np.meshgrid(bytes_, bytes_)
+    fed = {"x0": a[None], "x1": b[None]}
+    compiled = compile_graph(graph, kernels=kernels([cmsis_nn(contract())]))
+    one = Trial(compiled, fed, interpret(graph, fed))
+    with on_host([one], folder) as link:
+        check(link, 0, one)
+    return True
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_means_without_ties_are_taken(dtype: str, tmp_path: Path) -> None:
+    """An odd number of elements, the same storage."""
+    same = Quant(dtype, (0.5,), zero=-5)
+    graph = between(AvgPool((3, 3), (1, 2), (1, 1, 0, 2), count_pads=False), same, out=same,
+                    shape=(1, 7, 9, 5))  # fmt: skip
+    assert "may be one" in said(graph)  # a corner has 6
+    for op in (AvgPool((3, 3), (2, 2)), AvgPool((5, 3), (1, 1)), AvgPool((7, 9), (7, 9))):
+        one = _mean(op, same)
+        with on_host([one], tmp_path / str(op.kernel)) as link:
+            check(link, 0, one)
+
+
+def _mean(op: AvgPool, same: Quant) -> Trial:
+    graph = between(op, same, out=same, shape=(1, 7, 9, 5))
+    limits = np.iinfo(same.dtype)
+    random = np.random.default_rng(0)
+    fed = {"x0": random.integers(limits.min, limits.max + 1, (4, 7, 9, 5)).astype(same.dtype)}
+    compiled = compile_graph(graph, kernels=kernels([cmsis_nn(contract())]))
+    return Trial(compiled, fed, interpret(graph, fed))
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int16x8", "qmn8"])
+def test_networks_mix_backends(scheme: str, tmp_path: Path) -> None:
+    """Each step goes to the first that takes it; every activation is exact, no scratch harms."""
+    models = []
+    for i, name in enumerate(GRAPHS):
+        graph = quantized(name, scheme)
+        order = kernels([cmsis_nn(contract()), *BACKENDS])
+        compiled = compile_graph(graph, f"m{i}", order)
+        fed = stored(compiled.graph, samples(graph, 3, seed=9))
+        models.append(Trial(compiled, fed, interpret(compiled.graph, fed)))
+    used = {c.kernel.backend for one in models for c in one.compiled.choices.values()}
+    assert used == {"cmsis_nn", "simd", "portable"}
+    with on_host(models, tmp_path) as link:
+        for index, one in enumerate(models):
+            session.select(link, one.compiled, index)
+            for number, sample in enumerate(session.samples(one.inputs)):
+                found = session.infer_steps(link, one.compiled, sample)
+                for name, values in found.values.items():
+                    np.testing.assert_array_equal(values, one.reference[name][number][None])
+
+
+def test_too_little_scratch_is_seen(tmp_path: Path) -> None:
+    """The assertion of debug builds: a plan that believes in less stops at the layer."""
+    graph = quantized("residual")
+    stingy = replace(contract(), scratch=lambda *_: 4)
+    fed = stored(graph, samples(graph, 1))
+    compiled = compile_graph(graph, kernels=kernels([cmsis_nn(stingy), *BACKENDS]))
+    one = Trial(compiled, fed, interpret(compiled.graph, fed))
+    with (
+        pytest.raises(LinkError, match=r"_get_buffer_size\(.*<= context.size"),
+        on_host([one], tmp_path) as link,
+    ):
+        check(link, 0, one)
+
+
+@pytest.mark.qemu
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", [scheme for scheme, _ in CALLED])
+def test_the_real_library_equals_integers(scheme, installed, qemu, tmp_path, capsys) -> None:
+    """The ladder's fourth rung with what the user installed, assertions on."""
+    cases = trials(scheme, "cmsis_nn", installed)
+    failures = []
+    with in_qemu(list(cases.values()), tmp_path, qemu) as link:
+        for index, (name, one) in enumerate(cases.items()):
+            try:
+                check(link, index, one)
+            except AssertionError as error:
+                failures.append(f"{name}: {error}")
+    with capsys.disabled():
+        print(f"\n{qemu}: {installed.description}, {scheme}: {len(cases)} cases")
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.qemu
+@pytest.mark.slow
+def test_the_real_library_runs_networks(installed, tmp_path) -> None:
+    """The paper's network with it first: exact in every layer."""
+    torch.manual_seed(0)
+    graph = import_module(ResNetv1_6(9, 6, 16), (torch.zeros(1, 9, 128),))
+    reals = samples(graph, 4)
+    stored_graph = quantize_graph(graph, SCHEMES["int8"], reals)
+    compiled = compile_graph(stored_graph, kernels=kernels([cmsis_nn(installed), *BACKENDS]))
+    assert {c.kernel.backend for c in compiled.choices.values()} == {"cmsis_nn", "portable"}
+    fed = stored(compiled.graph, reals)
+    one = Trial(compiled, fed, interpret(compiled.graph, fed))
+    with in_qemu([one], tmp_path, "qemu-system-arm") as link:
+        session.select(link, one.compiled)
+        for number, sample in enumerate(session.samples(one.inputs)):
+            for name, values in session.infer_steps(link, one.compiled, sample).values.items():
+                np.testing.assert_array_equal(values, one.reference[name][number][None])

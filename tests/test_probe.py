@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an installed CMSIS-NN may be instead of the one needed: each a sentence, exit 5.
+
+The archives are the tests' own, built for the target to be refused.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from microai.device.cmsis_nn import ARCHIVE, HEADER, opened
+from tests.library import for_target
+from tests.networks import __file__ as networks
+from tests.test_cli import Result
+
+TINY = f"{networks}:tiny"
+FPU = ("-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
+
+
+def refused(prefix: Path | None) -> str:
+    """What `check` says, before it opens the model."""
+    place = ["--cmsis-nn", str(prefix)] if prefix else []
+    result = Result("check", "no-such-model.py:x", "--backend", "cmsis_nn,simd", *place)
+    assert result.code == 5
+    return result.message
+
+
+def test_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder, no headers, no archive, something else by the archive's name."""
+    monkeypatch.delenv("CMSIS_NN_PATH", raising=False)
+    assert "pass --cmsis-nn FOLDER or set CMSIS_NN_PATH" in refused(None)
+    assert f"{tmp_path} holds no {HEADER}; looked for Include/{HEADER}, " in refused(tmp_path)
+    (tmp_path / "Include").mkdir()
+    (tmp_path / "Include" / HEADER).touch()
+    assert f"{tmp_path} holds no {ARCHIVE}; looked for lib/{ARCHIVE}, " in refused(tmp_path)
+    (tmp_path / ARCHIVE).write_text("no archive")
+    assert f"{tmp_path / ARCHIVE} is no archive of Arm objects" in refused(tmp_path)
+
+
+def test_another_core(tmp_path: Path) -> None:
+    """Of another architecture, or without the FPU's registers for arguments."""
+    m0 = for_target(tmp_path / "m0", core=("-mcpu=cortex-m0plus", "-mthumb"))
+    assert "is for another core: Tag_CPU_arch is v6S-M, expected v7E-M; build it " in refused(m0)
+    soft = for_target(tmp_path / "soft", core=("-mcpu=cortex-m4", "-mthumb"))
+    assert "Tag_ABI_VFP_args is absent, expected VFP registers" in refused(soft)
+    x86 = tmp_path / "x86"
+    for_target(x86)
+    subprocess.run(["gcc", "-c", "-x", "c", "/dev/null", "-o", str(x86 / "null.o")], check=True)
+    (x86 / "lib" / ARCHIVE).unlink()
+    subprocess.run(["ar", "rcs", str(x86 / "lib" / ARCHIVE), str(x86 / "null.o")], check=True)
+    assert "is for another core: Tag_CPU_arch is absent" in refused(x86)
+
+
+def test_an_old_version(tmp_path: Path) -> None:
+    """A function that the headers do not declare, or that the archive does not hold."""
+    prefix = for_target(tmp_path / "old")
+    header = prefix / "include" / HEADER
+    text = header.read_text(encoding="utf-8")
+    header.write_text(text.replace("arm_fully_connected_wrapper_s8", "arm_fully_connected_s8"))
+    lacking = "lack arm_fully_connected_wrapper_s8: CMSIS-NN 7.0.0 or newer is needed"
+    assert lacking in refused(prefix)
+    header.write_text(text.replace("const cmsis_nn_bias_data *bias", "const int64_t *bias"))
+    assert "does not fit this microai: " in refused(prefix)
+    header.write_text(text)
+    subprocess.run(["arm-none-eabi-ar", "d", prefix / "lib" / ARCHIVE, "sums.o"], check=True)
+    said = refused(prefix)
+    assert "lack arm_avgpool_s16_get_buffer_size, " in said
+    assert "arm_fully_connected_wrapper_s8: CMSIS-NN 7.0.0 or newer is needed" in said
+    assert "headers and archive of one version" in said
+
+
+@pytest.mark.qemu
+@pytest.mark.slow
+def test_two_roundings(tmp_path: Path, qemu: str) -> None:
+    """The library's default; with the option it is the contract's."""
+    prefix = for_target(tmp_path / "double", "-DDOUBLE_ROUNDING")
+    said = refused(prefix)
+    assert "rounds 1 * 1073741824 / 2**32 to 1 in conv_s8, expected 0: build it with " in said
+    assert said.endswith("-DCMSIS_NN_USE_SINGLE_ROUNDING")
+    heard: list[str] = []
+    with opened(for_target(tmp_path / "single", "-O0"), qemu, heard.append) as library:
+        assert library.scratch("conv_s8", (1, 1, 1, 1, 1, 1, 8, 8, 3, 3, 3, 3, 8, 8, 16)) == 112
+        assert library.description.startswith("CMSIS-NN, header unnumbered, archive ")
+    assert "was it built without optimization?" in heard[0]
