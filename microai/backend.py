@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from microai.bounds import INT32_MAX, accumulator
 from microai.errors import UnsupportedError
 from microai.graph import Graph, Node
 from microai.op import Accumulator, CParams
 from microai.types import Array, TensorType
 
-CODES = {"float32": "f32", "int8": "s8", "int16": "s16", "int32": "s32"}
-ALIKE = {"float32": "f32", "int8": "int", "int16": "int", "int32": "int"}
+CODES = {"float32": "f32", "int4": "s4", "int8": "s8", "int16": "s16", "int32": "s32"}
+ALIKE = {dtype: "f32" if dtype == "float32" else "int" for dtype in CODES}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,13 @@ def accepts(_: Site) -> str:
 def as_stored(site: Site) -> Mapping[int, Array]:
     """The default packing: constants as they are."""
     return site.consts
+
+
+def nibbles(w: Array) -> Array:
+    """int4 weights two in a byte, the first in its lower half; others as they are."""
+    flat = np.pad(w.ravel(), (0, w.size % 2)).astype(np.uint8) & 0xF
+    packed: Array = flat[0::2] | flat[1::2] << 4
+    return packed
 
 
 def no_params(_: Site) -> CParams:

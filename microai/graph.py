@@ -148,14 +148,22 @@ def _verify_storage(node: Node, inputs: tuple[Quant | None, ...]) -> None:
     operands = {q.dtype for i, q in enumerate(quants) if i not in node.op.CHANNEL_AXIS}
     if len(operands) > 1:
         raise UnsupportedError(f"{node.name!r} mixes {' and '.join(sorted(operands))}")
-    if not isinstance(node.op, Const) and len(out.scale) > 1:
-        raise UnsupportedError(f"{node.name!r} has {len(out.scale)} scales, expected one")
+    _verify_activation(node, out)
     for position, quant in enumerate(quants):
         axis = node.op.CHANNEL_AXIS.get(position)
         if (axis is None and len(quant.scale) > 1) or (axis is not None and quant.zero):
             raise UnsupportedError(f"{node.inputs[position]!r} is {quant}, which {node.op} bars")
     if inputs:
         _verify_insisted(node, quants, out)
+
+
+def _verify_activation(node: Node, out: Quant) -> None:
+    if isinstance(node.op, Const):
+        return
+    if len(out.scale) > 1:
+        raise UnsupportedError(f"{node.name!r} has {len(out.scale)} scales, expected one")
+    if out.dtype == "int4":
+        raise UnsupportedError(f"{node.name!r} is int4, which is for weights")
 
 
 def _verify_insisted(node: Node, quants: list[Quant], out: Quant) -> None:
@@ -172,12 +180,16 @@ def _verify_insisted(node: Node, quants: list[Quant], out: Quant) -> None:
 def _verify_weight(node: Node, array: Array | None) -> None:
     if array is None:
         raise UnsupportedError(f"weight {node.name!r} has no array")
-    if array.shape != node.type.shape or str(array.dtype) != node.type.dtype:
+    if array.shape != node.type.shape or str(array.dtype) != node.type.element:
         raise UnsupportedError(
             f"weight {node.name!r} is {array.dtype} {array.shape}, "
-            f"its node says {node.type.dtype} {node.type.shape}"
+            f"its node says {node.type.element} {node.type.shape}"
         )
     quant = node.type.quant
+    if quant and array.size and not quant.low <= array.min() <= array.max() <= quant.high:
+        raise UnsupportedError(
+            f"weight {node.name!r} holds {array.min()} to {array.max()}, over {quant.dtype}"
+        )
     if quant and len(quant.scale) not in (1, array.shape[quant.axis]):
         raise UnsupportedError(
             f"weight {node.name!r} has {len(quant.scale)} scales for {array.shape}"

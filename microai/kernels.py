@@ -13,8 +13,9 @@ from microai.paths import data_dir
 
 SUMS, WIDE_SUMS = 8, 4  # that registers hold at a time, of 32 bits or of 64
 BITS = {"s8": 8, "s16": 16, "s32": 32}
+TWO_IN_A_BYTE = "s4"
 NAME = re.compile(
-    r"(?P<kernel>mai_\w+?)_(?P<storage>(?P<x>f32|s8|s16)(?:_w(?P<w>s8|s16))?"
+    r"(?P<kernel>mai_\w+?)_(?P<storage>(?P<x>f32|s8|s16)(?:_w(?P<w>s4|s8|s16))?"
     r"(?:_y(?P<y>f32|s8|s16|s32))?(?P<wide>_wide)?)"
 )
 
@@ -55,6 +56,8 @@ def _type(name: str, code: str) -> dict[str, str]:
     """C's name of a storage, and its limits."""
     if code == "f32":
         return {f"{name}_t": "float"}
+    if code == TWO_IN_A_BYTE:
+        return {f"{name}_t": "uint8_t"}
     bits = BITS[code]
     limits = {f"{name}_min": f"INT{bits}_MIN", f"{name}_max": f"INT{bits}_MAX"}
     return {f"{name}_t": f"int{bits}_t", **limits}

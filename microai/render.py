@@ -29,7 +29,7 @@ PackedKey = tuple[str, str, bytes]
 
 CTYPES = {
     "float32": "float", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t",
-    "int64": "int64_t",
+    "int64": "int64_t", "uint8": "uint8_t",
 }  # fmt: skip
 STACK_BYTES = 4096
 

@@ -144,8 +144,8 @@ def _weight(archive: zipfile.ZipFile, name: str, kind: TensorType) -> Array:
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError(f"{name} is not a version 1.0 .npy file")
     shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    if shape != kind.shape or str(dtype) != kind.dtype:
-        raise ValueError(f"{name} is {dtype} {shape}, its node says {kind.dtype} {kind.shape}")
+    if shape != kind.shape or str(dtype) != kind.element:
+        raise ValueError(f"{name} is {dtype} {shape}, its node says {kind.element} {kind.shape}")
     if len(content) - stream.tell() != kind.bytes:
         raise ValueError(f"{name} holds {len(content) - stream.tell()} bytes, not {kind.bytes}")
     array: Array = np.load(io.BytesIO(content), allow_pickle=False)

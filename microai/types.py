@@ -20,7 +20,8 @@ Arrays = dict[str, Array]
 Rounding = Literal["nearest", "floor"]
 """How real numbers become integers: half up, or down."""
 
-INT_BYTES = {"int8": 1, "int16": 2, "int32": 4}
+INT_BITS = {"int4": 4, "int8": 8, "int16": 16, "int32": 32}
+"""int4 is for weights: arrays hold one in an int8, kernels pack two in a byte."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Quant:
     rounding: Rounding = "nearest"
 
     def __post_init__(self) -> None:
-        if self.dtype not in INT_BYTES:
-            raise ValueError(f"dtype is {self.dtype!r}, expected one of {', '.join(INT_BYTES)}")
+        if self.dtype not in INT_BITS:
+            raise ValueError(f"dtype is {self.dtype!r}, expected one of {', '.join(INT_BITS)}")
         if not self.scale or not all(math.isfinite(s) and s > 0 for s in self.scale):
             raise ValueError(f"scale is {self.scale}, expected positive finite numbers")
         if not self.low <= self.zero <= self.high:
@@ -52,12 +53,12 @@ class Quant:
     @property
     def low(self) -> int:
         """Smallest storable integer."""
-        return -(1 << (8 * INT_BYTES[self.dtype] - 1))
+        return -(1 << (INT_BITS[self.dtype] - 1))
 
     @property
     def high(self) -> int:
         """Largest storable integer."""
-        return (1 << (8 * INT_BYTES[self.dtype] - 1)) - 1
+        return (1 << (INT_BITS[self.dtype] - 1)) - 1
 
     @property
     def reach(self) -> int:
@@ -83,9 +84,14 @@ class TensorType:
         return self.quant.dtype if self.quant else "float32"
 
     @property
+    def element(self) -> str:
+        """What one element of its array is."""
+        return "int8" if self.dtype == "int4" else self.dtype
+
+    @property
     def bytes(self) -> int:
-        """Bytes in memory."""
-        return self.size * int(np.dtype(self.dtype).itemsize)
+        """Bytes of its array."""
+        return self.size * int(np.dtype(self.element).itemsize)
 
     @property
     def stored(self) -> Quant:

@@ -46,13 +46,18 @@ SCHEMES: dict[str, Scheme] = {
     "qmn8-floor": named("qmn8", "floor", per_channel=True),
     "qmn16-floor": named("qmn16", "floor"),
 }
+PLAIN = ("f32", "int8x4")  # of whose weights simd reads none
 LADDER = [
     (scheme, backend.name)
     for scheme in SCHEMES
     for backend in BACKENDS
-    if scheme != "f32" or backend.name == "portable"
+    if backend.name == "portable" or scheme not in PLAIN
+    if scheme != "ties16"
 ]
-CALLED = [(scheme, "cmsis_nn") for scheme in ("int8", "int16x8", "qmn8", "qmn16", "ties", "ties16")]
+CALLED = [
+    (scheme, "cmsis_nn")
+    for scheme in ("int8", "int8x4", "int16x8", "qmn8", "qmn16", "ties", "ties16")
+]
 """Where a library's functions are called; which library, the target says."""
 QUICK = {("int8", "simd"), ("qmn16", "simd"), ("int8", "cmsis_nn")}
 """What `make check` runs of them."""

@@ -14,8 +14,8 @@
 
 /* In the order of FUNCTIONS in microai/device/cmsis_nn.py. */
 enum {
-    CONV_S8, CONV_S16, DEPTHWISE_CONV_S8, DEPTHWISE_CONV_S16, DENSE_S8, DENSE_S16,
-    AVG_POOL_S8, AVG_POOL_S16,
+    CONV_S4, CONV_S8, CONV_S16, DEPTHWISE_CONV_S4, DEPTHWISE_CONV_S8, DEPTHWISE_CONV_S16,
+    DENSE_S4, DENSE_S8, DENSE_S16, AVG_POOL_S8, AVG_POOL_S16,
     ROUND_CONV_S8, ROUND_CONV_S16, ROUND_DEPTHWISE_CONV_S8, ROUND_DENSE_S8, SPEED,
 };
 enum { FUNCTION, PAD_H, PAD_W, STRIDE_H, STRIDE_W, DILATION_H, DILATION_W, IN_H, IN_W, IN_C,
@@ -53,15 +53,20 @@ static int32_t bytes(void)
     const cmsis_nn_conv_params conv = { 0, 0, stride, pad, dilation, { 0, 0 } };
     const cmsis_nn_dw_conv_params depthwise = { 0, 0, 1, stride, pad, dilation, { 0, 0 } };
     switch (words[FUNCTION]) {
+    case CONV_S4:
+        return arm_convolve_wrapper_s4_get_buffer_size(&conv, &x, &filter, &y);
     case CONV_S8:
         return conv_bytes(&x, &filter,
                           arm_convolve_wrapper_s8_get_buffer_size(&conv, &x, &filter, &y));
     case CONV_S16:
         return arm_convolve_wrapper_s16_get_buffer_size(&conv, &x, &filter, &y);
+    case DEPTHWISE_CONV_S4:
+        return arm_depthwise_conv_wrapper_s4_get_buffer_size(&depthwise, &x, &taps, &y);
     case DEPTHWISE_CONV_S8:
         return arm_depthwise_conv_wrapper_s8_get_buffer_size(&depthwise, &x, &taps, &y);
     case DEPTHWISE_CONV_S16:
         return arm_depthwise_conv_wrapper_s16_get_buffer_size(&depthwise, &x, &taps, &y);
+    case DENSE_S4:
     case DENSE_S8:
         return arm_fully_connected_s8_get_buffer_size(&rows);
     case DENSE_S16:

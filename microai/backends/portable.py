@@ -5,9 +5,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from microai.backend import Backend, Kernel, Site
+from microai.backend import Backend, Kernel, Site, nibbles
 from microai.backends.finish import zero_folded
 from microai.types import Array
+
+
+def pack(site: Site) -> Mapping[int, Array]:
+    """Weights as they are, those of 4 bits two in a byte."""
+    if len(site.types) > 1 and site.types[1].dtype == "int4":
+        return {**site.consts, 1: nibbles(site.consts[1])}
+    return site.consts
 
 
 def fold_zero(site: Site) -> Mapping[int, Array]:
@@ -16,9 +23,16 @@ def fold_zero(site: Site) -> Mapping[int, Array]:
     Not where that may leave int32.
     """
     if site.wide:
-        return site.consts
-    return {1: site.consts[1], 2: zero_folded(site).astype(np.int32)}
+        return pack(site)
+    return {**pack(site), 2: zero_folded(site).astype(np.int32)}
 
 
-DENSE = Kernel("portable", "dense_int", pack=fold_zero)
-PORTABLE = Backend("portable", {DENSE.template: DENSE})
+KERNELS = (
+    Kernel("portable", "dense_int", pack=fold_zero),
+    *(
+        Kernel("portable", f"{op}{axes}d_int", pack=pack)
+        for op in ("conv", "depthwise_conv", "conv_transpose")
+        for axes in (1, 2)
+    ),
+)
+PORTABLE = Backend("portable", {kernel.template: kernel for kernel in KERNELS})

@@ -33,8 +33,9 @@ INCLUDES = ("Include", "include", "include/cmsis-nn", ".")
 ARCHIVES = ("lib", "build", "build/Source", ".")
 OLDEST = "7.0.0"
 FUNCTIONS = (
-    "conv_s8", "conv_s16", "depthwise_conv_s8", "depthwise_conv_s16", "dense_s8",
-    "dense_s16", "avg_pool_s8", "avg_pool_s16",
+    "conv_s4", "conv_s8", "conv_s16",
+    "depthwise_conv_s4", "depthwise_conv_s8", "depthwise_conv_s16",
+    "dense_s4", "dense_s8", "dense_s16", "avg_pool_s8", "avg_pool_s16",
     "round_conv_s8", "round_conv_s16", "round_depthwise_conv_s8", "round_dense_s8", "speed",
 )  # fmt: skip
 SUMS = (0, 1, -1, 2, -2, 3, -3, 5, -5, 6, -6, 7, 100, -100, 1 << 20, -(1 << 20) - 1)

@@ -171,4 +171,5 @@ def _stored(array: Array, quant: Quant | None) -> Array:
     if quant is None:
         return array
     ints = to_ints(array.astype(np.float64), quant)
-    return (ints if quant.zero else np.maximum(ints, -quant.high)).astype(quant.dtype)
+    stored = TensorType(array.shape, quant).element
+    return (ints if quant.zero else np.maximum(ints, -quant.high)).astype(stored)

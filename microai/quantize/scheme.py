@@ -30,6 +30,7 @@ class Scheme:
 SCHEMES: dict[str, Scheme] = {
     "f32": Scheme(None, None),
     "int8": Scheme("int8", "int8", per_channel=True),
+    "int8x4": Scheme("int8", "int4", per_channel=True),
     "int16x8": Scheme("int16", "int8", "symmetric", per_channel=True),
     "qmn8": Scheme("int8", "int8", "qmn"),
     "qmn16": Scheme("int16", "int16", "qmn"),
@@ -76,6 +77,5 @@ def _name(activations: set[str], weights: set[str], *, fixed: bool) -> str:
     stored = [*sorted(activations), *sorted(weights or activations)]
     if fixed and stored in (["int8", "int8"], ["int16", "int16"]):
         return f"qmn{stored[0].removeprefix('int')}"
-    return (
-        "int8" if stored == ["int8"] * 2 else "int16x8" if stored == ["int16", "int8"] else "mixed"
-    )
+    affine = {"int8 int8": "int8", "int8 int4": "int8x4", "int16 int8": "int16x8"}
+    return affine.get(" ".join(stored), "mixed")

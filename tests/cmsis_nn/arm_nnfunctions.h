@@ -46,12 +46,20 @@ typedef struct {
 
 int32_t arm_convolve_s8_get_buffer_size(const cmsis_nn_dims *x, const cmsis_nn_dims *filter);
 
+int32_t arm_convolve_wrapper_s4_get_buffer_size(
+    const cmsis_nn_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
+    const cmsis_nn_dims *y);
+
 int32_t arm_convolve_wrapper_s8_get_buffer_size(
     const cmsis_nn_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
     const cmsis_nn_dims *y);
 
 int32_t arm_convolve_wrapper_s16_get_buffer_size(
     const cmsis_nn_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
+    const cmsis_nn_dims *y);
+
+int32_t arm_depthwise_conv_wrapper_s4_get_buffer_size(
+    const cmsis_nn_dw_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
     const cmsis_nn_dims *y);
 
 int32_t arm_depthwise_conv_wrapper_s8_get_buffer_size(
@@ -67,6 +75,12 @@ int32_t arm_fully_connected_s16_get_buffer_size(const cmsis_nn_dims *filter);
 int32_t arm_avgpool_s8_get_buffer_size(int out_w, int channels);
 int32_t arm_avgpool_s16_get_buffer_size(int out_w, int channels);
 
+arm_cmsis_nn_status arm_convolve_wrapper_s4(
+    const cmsis_nn_context *context, const cmsis_nn_conv_params *layer,
+    const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y);
+
 arm_cmsis_nn_status arm_convolve_wrapper_s8(
     const cmsis_nn_context *context, const cmsis_nn_conv_params *layer,
     const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
@@ -78,6 +92,12 @@ arm_cmsis_nn_status arm_convolve_wrapper_s16(
     const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int16_t *x,
     const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
     const cmsis_nn_bias_data *bias, const cmsis_nn_dims *y_dims, int16_t *y);
+
+arm_cmsis_nn_status arm_depthwise_conv_wrapper_s4(
+    const cmsis_nn_context *context, const cmsis_nn_dw_conv_params *layer,
+    const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y);
 
 arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(
     const cmsis_nn_context *context, const cmsis_nn_dw_conv_params *layer,
@@ -94,6 +114,12 @@ arm_cmsis_nn_status arm_depthwise_conv_wrapper_s16(
 arm_cmsis_nn_status arm_fully_connected_wrapper_s8(
     const cmsis_nn_context *context, const cmsis_nn_fc_params *layer,
     const cmsis_nn_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y);
+
+arm_cmsis_nn_status arm_fully_connected_s4(
+    const cmsis_nn_context *context, const cmsis_nn_fc_params *layer,
+    const cmsis_nn_per_tensor_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
     const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
     const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y);
 

@@ -52,7 +52,15 @@ static inline int64_t rescaled_short(int64_t sum, int32_t multiplier, int32_t sh
 typedef struct {
     cmsis_nn_tile stride, padding, dilation;
     const cmsis_nn_dims *x, *filter, *y;
+    int32_t weight_bits;
 } sliding;
+
+/* The filter's element i: of 4 bits two are in a byte, the first in its lower half. */
+static inline int32_t weight(const int8_t *filter, int32_t bits, int32_t i)
+{
+    const int32_t byte = bits == 4 ? filter[i / 2] : filter[i];
+    return bits == 8 ? byte : i % 2 ? byte >> 4 : ((byte & 15) ^ 8) - 8;
+}
 
 static inline int32_t read(const void *data, int32_t bits, int32_t at)
 {
@@ -74,6 +82,14 @@ static inline int32_t place(const sliding *how, int32_t py, int32_t px, int32_t 
     const int32_t h = py * how->stride.h - how->padding.h + row * how->dilation.h;
     const int32_t w = px * how->stride.w - how->padding.w + column * how->dilation.w;
     return h < 0 || h >= how->x->h || w < 0 || w >= how->x->w ? -1 : h * how->x->w + w;
+}
+
+/* A product of matrices, without scratch. */
+static inline bool pointwise(const cmsis_nn_conv_params *layer, const cmsis_nn_dims *x,
+                             const cmsis_nn_dims *filter)
+{
+    return filter->h == 1 && filter->w == 1 && x->c == filter->c && layer->padding.h == 0 &&
+        layer->padding.w == 0 && layer->dilation.h == 1 && layer->dilation.w == 1;
 }
 
 #endif

@@ -29,7 +29,7 @@ static arm_cmsis_nn_status pool(
     const cmsis_nn_dims *y_dims, const void *x, void *y, int32_t bits, bool mean)
 {
     const cmsis_nn_tile unit = { 1, 1 };
-    const sliding how = { layer->stride, layer->padding, unit, x_dims, filter_dims, y_dims };
+    const sliding how = { layer->stride, layer->padding, unit, x_dims, filter_dims, y_dims, 8 };
     for (int32_t at = 0; at < y_dims->h * y_dims->w * y_dims->c; at++) {
         write(y, bits, at, clamped(pooled(&how, x, bits, at, mean), layer->activation));
     }

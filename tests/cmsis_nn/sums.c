@@ -14,8 +14,9 @@ static int64_t window_sum(const sliding *how, const void *x, int32_t bits, int32
             const int32_t at = place(how, pixel / how->y->w, pixel % how->y->w, row, column);
             const int32_t tap = row * how->filter->w + column;
             for (int32_t c = 0; at >= 0 && c < channels; c++) {
-                const int32_t w = depthwise ? filter[tap * how->y->c + o]
-                    : filter[(o * how->filter->h * how->filter->w + tap) * channels + c];
+                const int32_t i = depthwise ? tap * how->y->c + o
+                    : (o * how->filter->h * how->filter->w + tap) * channels + c;
+                const int32_t w = weight(filter, how->weight_bits, i);
                 sum += (read(x, bits, at * how->x->c + first + c) + offset) * w;
             }
         }
@@ -23,86 +24,13 @@ static int64_t window_sum(const sliding *how, const void *x, int32_t bits, int32
     return sum;
 }
 
-int32_t arm_convolve_s8_get_buffer_size(const cmsis_nn_dims *x, const cmsis_nn_dims *filter)
-{
-    return 4 * ((x->c * filter->h * filter->w + 3) / 4 * 4);
-}
-
-static bool pointwise(const cmsis_nn_conv_params *layer, const cmsis_nn_dims *x,
-                      const cmsis_nn_dims *filter)
-{
-    return filter->h == 1 && filter->w == 1 && x->c == filter->c && layer->padding.h == 0 &&
-        layer->padding.w == 0 && layer->dilation.h == 1 && layer->dilation.w == 1;
-}
-
-int32_t arm_convolve_wrapper_s8_get_buffer_size(
-    const cmsis_nn_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
-    const cmsis_nn_dims *y)
-{
-    (void)y;
-    return pointwise(layer, x, filter) ? 0 : arm_convolve_s8_get_buffer_size(x, filter);
-}
-
-int32_t arm_convolve_wrapper_s16_get_buffer_size(
-    const cmsis_nn_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
-    const cmsis_nn_dims *y)
-{
-    (void)layer;
-    (void)y;
-    return 4 * x->c * filter->h * filter->w;
-}
-
-int32_t arm_depthwise_conv_wrapper_s8_get_buffer_size(
-    const cmsis_nn_dw_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
-    const cmsis_nn_dims *y)
-{
-    (void)y;
-    const bool dilated = layer->dilation.h > 1 || layer->dilation.w > 1;
-    const bool small = filter->h == 3 && filter->w == 3 && layer->padding.h <= 1 && layer->padding.w <= 1;
-    return dilated || small ? 0 : 2 * x->c * filter->h * filter->w;
-}
-
-int32_t arm_depthwise_conv_wrapper_s16_get_buffer_size(
-    const cmsis_nn_dw_conv_params *layer, const cmsis_nn_dims *x, const cmsis_nn_dims *filter,
-    const cmsis_nn_dims *y)
-{
-    (void)y;
-    const bool dilated = layer->dilation.h > 1 || layer->dilation.w > 1;
-    return dilated ? 0 : 2 * x->c * filter->h * filter->w;
-}
-
-int32_t arm_fully_connected_s8_get_buffer_size(const cmsis_nn_dims *filter)
-{
-    (void)filter;
-    return 0;
-}
-
-int32_t arm_fully_connected_s16_get_buffer_size(const cmsis_nn_dims *filter)
-{
-    (void)filter;
-    return 0;
-}
-
-int32_t arm_avgpool_s8_get_buffer_size(int out_w, int channels)
-{
-    (void)out_w;
-    return 4 * channels;
-}
-
-int32_t arm_avgpool_s16_get_buffer_size(int out_w, int channels)
-{
-    (void)out_w;
-    return 4 * channels;
-}
-
-arm_cmsis_nn_status arm_convolve_wrapper_s8(
+static arm_cmsis_nn_status convolve(
     const cmsis_nn_context *context, const cmsis_nn_conv_params *layer,
     const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
-    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
-    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y)
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const int32_t *bias,
+    const cmsis_nn_dims *y_dims, int8_t *y, int32_t weight_bits)
 {
-    (void)bias_dims;
-    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims };
+    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims, weight_bits };
     const int32_t needed = pointwise(layer, x_dims, filter_dims)
         ? 0 : arm_convolve_s8_get_buffer_size(x_dims, filter_dims);
     const bool other = pointwise(layer, x_dims, filter_dims) &&
@@ -120,6 +48,26 @@ arm_cmsis_nn_status arm_convolve_wrapper_s8(
     return ARM_CMSIS_NN_SUCCESS;
 }
 
+arm_cmsis_nn_status arm_convolve_wrapper_s4(
+    const cmsis_nn_context *context, const cmsis_nn_conv_params *layer,
+    const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y)
+{
+    (void)bias_dims;
+    return convolve(context, layer, rescale, x_dims, x, filter_dims, filter, bias, y_dims, y, 4);
+}
+
+arm_cmsis_nn_status arm_convolve_wrapper_s8(
+    const cmsis_nn_context *context, const cmsis_nn_conv_params *layer,
+    const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y)
+{
+    (void)bias_dims;
+    return convolve(context, layer, rescale, x_dims, x, filter_dims, filter, bias, y_dims, y, 8);
+}
+
 arm_cmsis_nn_status arm_convolve_wrapper_s16(
     const cmsis_nn_context *context, const cmsis_nn_conv_params *layer,
     const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int16_t *x,
@@ -127,7 +75,7 @@ arm_cmsis_nn_status arm_convolve_wrapper_s16(
     const cmsis_nn_bias_data *bias, const cmsis_nn_dims *y_dims, int16_t *y)
 {
     (void)bias_dims;
-    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims };
+    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims, 8 };
     const int32_t needed =
         arm_convolve_wrapper_s16_get_buffer_size(layer, x_dims, filter_dims, y_dims);
     if (scribbled(context, needed) || x_dims->c != filter_dims->c) {
@@ -145,14 +93,13 @@ arm_cmsis_nn_status arm_convolve_wrapper_s16(
     return ARM_CMSIS_NN_SUCCESS;
 }
 
-arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(
+static arm_cmsis_nn_status depthwise_conv(
     const cmsis_nn_context *context, const cmsis_nn_dw_conv_params *layer,
     const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
-    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
-    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y)
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const int32_t *bias,
+    const cmsis_nn_dims *y_dims, int8_t *y, int32_t weight_bits)
 {
-    (void)bias_dims;
-    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims };
+    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims, weight_bits };
     const int32_t needed =
         arm_depthwise_conv_wrapper_s8_get_buffer_size(layer, x_dims, filter_dims, y_dims);
     if (scribbled(context, needed) || layer->ch_mult != 1) {
@@ -168,6 +115,26 @@ arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(
     return ARM_CMSIS_NN_SUCCESS;
 }
 
+arm_cmsis_nn_status arm_depthwise_conv_wrapper_s4(
+    const cmsis_nn_context *context, const cmsis_nn_dw_conv_params *layer,
+    const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y)
+{
+    (void)bias_dims;
+    return depthwise_conv(context, layer, rescale, x_dims, x, filter_dims, filter, bias, y_dims, y, 4);
+}
+
+arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(
+    const cmsis_nn_context *context, const cmsis_nn_dw_conv_params *layer,
+    const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y)
+{
+    (void)bias_dims;
+    return depthwise_conv(context, layer, rescale, x_dims, x, filter_dims, filter, bias, y_dims, y, 8);
+}
+
 arm_cmsis_nn_status arm_depthwise_conv_wrapper_s16(
     const cmsis_nn_context *context, const cmsis_nn_dw_conv_params *layer,
     const cmsis_nn_per_channel_quant_params *rescale, const cmsis_nn_dims *x_dims, const int16_t *x,
@@ -175,7 +142,7 @@ arm_cmsis_nn_status arm_depthwise_conv_wrapper_s16(
     const int64_t *bias, const cmsis_nn_dims *y_dims, int16_t *y)
 {
     (void)bias_dims;
-    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims };
+    const sliding how = { layer->stride, layer->padding, layer->dilation, x_dims, filter_dims, y_dims, 8 };
     const int32_t needed =
         arm_depthwise_conv_wrapper_s16_get_buffer_size(layer, x_dims, filter_dims, y_dims);
     if (scribbled(context, needed) || layer->ch_mult != 1) {
@@ -206,6 +173,26 @@ arm_cmsis_nn_status arm_fully_connected_wrapper_s8(
         }
         const int32_t at = rescale->is_per_channel ? o : 0;
         const int64_t whole = rescaled(sum, rescale->multiplier[at], rescale->shift[at]);
+        y[o] = (int8_t)clamped(whole + layer->output_offset, layer->activation);
+    }
+    return ARM_CMSIS_NN_SUCCESS;
+}
+
+arm_cmsis_nn_status arm_fully_connected_s4(
+    const cmsis_nn_context *context, const cmsis_nn_fc_params *layer,
+    const cmsis_nn_per_tensor_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
+    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
+    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y)
+{
+    (void)bias_dims;
+    (void)x_dims;
+    (void)context;
+    for (int32_t o = 0; o < y_dims->c; o++) {
+        int64_t sum = bias[o];
+        for (int32_t i = 0; i < filter_dims->n; i++) {
+            sum += (x[i] + layer->input_offset) * weight(filter, 4, o * filter_dims->n + i);
+        }
+        const int64_t whole = rescaled(sum, rescale->multiplier, rescale->shift);
         y[o] = (int8_t)clamped(whole + layer->output_offset, layer->activation);
     }
     return ARM_CMSIS_NN_SUCCESS;
