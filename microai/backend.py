@@ -64,29 +64,36 @@ def no_scratch(_: Site) -> int:
     return 0
 
 
+Request = tuple[str, tuple[int, ...]]
+"""A size function of a library, and what it is asked."""
+
+
 @dataclass(frozen=True)
 class Library:
     """C of somebody else's that templates call: its header, the folder with it, the archive built
-    for the target. `scratch` gives what one of its size functions says, in bytes; `description`
-    names what was found.
+    for the target. `scratch` says what its size functions answer, in bytes; `description` names
+    what was found.
     """
 
     header: str
     include: Path
     archive: Path
     description: str
-    scratch: Callable[[str, tuple[int, ...]], int]
+    scratch: Callable[[Sequence[Request]], Sequence[int]]
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A template of a backend. `refuses` gives a sentence, empty when the kernel will do."""
+    """A template of a backend. `refuses` gives a sentence, empty when the kernel will do.
+
+    Scratch is a number of bytes, or what the kernel's library is to be asked.
+    """
 
     backend: str
     template: str
     refuses: Callable[[Site], str] = accepts
     pack: Callable[[Site], Mapping[int, Array]] = as_stored
-    scratch: Callable[[Site], int] = no_scratch
+    scratch: Callable[[Site], int | Request] = no_scratch
     params: Callable[[Site], CParams] = no_params
     library: Library | None = None
 
@@ -143,6 +150,7 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
     Raises UnsupportedError with every reason for every node that none will take.
     """
     choices: dict[str, Choice] = {}
+    requests: dict[str, Request] = {}
     refusals: list[str] = []
     for node in graph.steps:
         site = _site(graph, node)
@@ -153,12 +161,16 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
         if willing:
             best = min(willing, key=lambda k: cost(site.node, k))
             said = _said(kernels, reasons, best, stems[0])
-            choices[node.name] = replace(_choose(site, best), refused=said)
+            wanted = best.scratch(site)
+            if isinstance(wanted, tuple):
+                requests[node.name] = wanted
+                wanted = 0
+            choices[node.name] = _choose(site, best, wanted, said)
         else:
             refusals.append(_refusal(node, stems[0], reasons))
     if refusals:
         raise UnsupportedError("; ".join(refusals))
-    return choices
+    return _with_answers(choices, requests)
 
 
 def by_preference(kernels: Sequence[Kernel]) -> Cost:
@@ -171,11 +183,23 @@ def _site(graph: Graph, node: Node) -> Site:
     return Site(node, graph.types(node), consts, accumulator(graph, node))
 
 
-def _choose(site: Site, kernel: Kernel) -> Choice:
+def _with_answers(choices: Mapping[str, Choice], requests: Mapping[str, Request]) -> Choices:
+    """With the scratch that libraries say, each asked once."""
+    answered = dict(choices)
+    for library in dict.fromkeys(choices[name].kernel.library for name in requests):
+        assert library
+        names = [name for name in requests if choices[name].kernel.library == library]
+        answers = library.scratch([requests[name] for name in names])
+        for name, size in zip(names, answers, strict=True):
+            answered[name] = replace(choices[name], scratch_bytes=size)
+    return answered
+
+
+def _choose(site: Site, kernel: Kernel, scratch_bytes: int, refused: str) -> Choice:
     storage = storage_code(site.node, site.types) + ("_wide" if site.wide else "")
     own = site.node.op.c_params(*site.types, site.node.type)
     params = {**own, **kernel.params(site), "storage": storage}
-    return Choice(kernel, params, kernel.pack(site), kernel.scratch(site))
+    return Choice(kernel, params, kernel.pack(site), scratch_bytes, refused)
 
 
 def _said(kernels: Sequence[Kernel], reasons: Mapping[Kernel, str], best: Kernel, stem: str) -> str:

@@ -90,7 +90,6 @@ def main() -> None:
 
 @app.command()
 def deploy(
-    context: typer.Context,
     model: MaybeModel = None,
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
@@ -112,7 +111,7 @@ def deploy(
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = target_of(board, qemu, emulate=emulate)
-    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
     recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     _check_names(name, out / "firmware.elf")
@@ -124,7 +123,6 @@ def deploy(
 
 @app.command()
 def run(
-    context: typer.Context,
     model: Model,
     input_file: Annotated[Path, typer.Option("--input", help=".npy in the network's storage.")],
     output: Annotated[Path, typer.Option("--output", help=".npy for the raw outputs.")],
@@ -146,7 +144,7 @@ def run(
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = target_of(board, qemu, emulate=emulate)
-    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
     recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, output, layers)
@@ -162,7 +160,6 @@ def run(
 
 @app.command()
 def generate(
-    context: typer.Context,
     model: Model,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the C files.")],
     scheme: Scheme = None,
@@ -178,7 +175,7 @@ def generate(
     qemu: Qemu = "qemu-system-arm",
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
-    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
     recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, out / "model.c")
@@ -191,7 +188,6 @@ def generate(
 
 @app.command()
 def check(
-    context: typer.Context,
     model: Model,
     board: Annotated[str | None, typer.Option("--board", help="Also: does it fit?")] = None,
     scheme: Scheme = None,
@@ -207,7 +203,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
-    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
     recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, "none", 0)
     _check_names(name)
@@ -220,7 +216,6 @@ def check(
 
 @app.command()
 def experiment(
-    context: typer.Context,
     file: Annotated[str, typer.Argument(help="uci_har, or a TOML file of your own.")],
     data_dir: DataDir = Path(),
     board: BoardName = "stm32l4",
@@ -240,7 +235,7 @@ def experiment(
     folder = out or Path("build") / own
     check_writable(folder / "experiment.json")
     job = Job(target, qemu, folder)
-    kernels = kernels_of(context, backend, cmsis_nn, qemu, _tell)
+    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
     show_experiment(run_experiment(what, data_dir, job, kernels, _tell), as_json=as_json)
 
 

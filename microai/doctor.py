@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from microai.device.build import CORTEX_M4F, find_tool
-from microai.device.cmsis_nn import opened
+from microai.device.cmsis_nn import installed
 from microai.errors import DeviceError
 
 PROBE = "#include <math.h>\n#include <stdint.h>\nint main(void) { return (int)sqrtf(4.0f); }\n"
@@ -94,8 +94,7 @@ def _emulates(qemu: str) -> str:
 
 
 def _library(prefix: Path | None, qemu: str) -> str:
-    with opened(prefix, qemu, lambda _: None) as library:
-        return library.description
+    return installed(prefix, qemu, lambda _: None).description
 
 
 def _importable(module: str, extra: str) -> str:

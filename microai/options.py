@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from microai.backend import Backend, Kernel
-from microai.backends import BACKENDS, EVERY, cmsis_nn, kernels
+from microai.backend import Kernel
+from microai.backends import EVERY, kernels
+from microai.backends.cmsis_nn import CMSIS_NN, cmsis_nn
 from microai.board import Board, emulated, load_board
 from microai.device.build import find_tool
-from microai.device.cmsis_nn import opened
+from microai.device.cmsis_nn import installed
 from microai.device.serial import attached
 from microai.errors import DeviceError, Tell, UsageError
 from microai.pipeline import Recipe
@@ -98,24 +99,18 @@ def recipe_of(
 
 
 def kernels_of(
-    context: typer.Context, names: str | None, prefix: Path | None, qemu: str, tell: Tell
+    names: str | None, cmsis_nn_folder: Path | None, qemu: str, tell: Tell
 ) -> tuple[Kernel, ...]:
-    """Those of the named backends, in their order. CMSIS-NN is looked into at once, and stays open
-    until the command ends.
-    """
+    """Those of the named backends, in their order. CMSIS-NN is looked into at once."""
     if names is None:
         return kernels()
     known = {backend.name: backend for backend in EVERY}
-    chosen = names.split(",")
+    chosen = list(dict.fromkeys(names.split(",")))
     if unknown := [name for name in chosen if name not in known]:
         raise UsageError(f"--backend has no {unknown[0]!r}; there are {', '.join(known)}")
-
-    def ready(name: str) -> Backend:
-        if known[name] in BACKENDS:
-            return known[name]
-        return cmsis_nn(context.with_resource(opened(prefix, qemu, tell)))
-
-    return kernels([ready(name) for name in dict.fromkeys(chosen)])
+    if CMSIS_NN.name in chosen:
+        known[CMSIS_NN.name] = cmsis_nn(installed(cmsis_nn_folder, qemu, tell))
+    return kernels([known[name] for name in chosen])
 
 
 def target_of(name: str, qemu: str, *, emulate: bool) -> Board:

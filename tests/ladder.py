@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from microai.backend import Backend, Library
-from microai.backends import BACKENDS, cmsis_nn, kernels
-from microai.backends.cmsis_nn import CMSIS_NN
+from microai.backends import BACKENDS, kernels
+from microai.backends.cmsis_nn import CMSIS_NN, cmsis_nn
 from microai.backends.portable import PORTABLE
 from microai.board import emulated, load_board
 from microai.device import host, qemu, session

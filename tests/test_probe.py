@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from microai.device.cmsis_nn import ARCHIVE, HEADER, opened
+from microai.device.cmsis_nn import ARCHIVE, HEADER, installed
 from tests.library import for_target
 from tests.networks import __file__ as networks
 from tests.test_cli import Result
@@ -64,10 +64,26 @@ def test_an_old_version(tmp_path: Path) -> None:
     assert "does not fit this microai: " in refused(prefix)
     header.write_text(text)
     subprocess.run(["arm-none-eabi-ar", "d", prefix / "lib" / ARCHIVE, "sums.o"], check=True)
+    subprocess.run(["arm-none-eabi-ar", "d", prefix / "lib" / ARCHIVE, "elements.o"], check=True)
     said = refused(prefix)
-    assert "lack arm_avgpool_s16_get_buffer_size, " in said
+    assert "lack arm_convolve_wrapper_s16, " in said
     assert "arm_fully_connected_wrapper_s8: CMSIS-NN 7.0.0 or newer is needed" in said
+    assert "arm_max_pool_s8" in said
     assert "headers and archive of one version" in said
+
+
+@pytest.mark.qemu
+def test_the_command_line_takes_it(tmp_path: Path, samples: Path) -> None:
+    """Probed, asked for scratch, written as calls; a name twice is once."""
+    prefix = for_target(tmp_path / "library")
+    order = "cmsis_nn,simd,portable,simd"
+    result = Result("generate", TINY, "--calibration", str(samples), "-o", str(tmp_path / "c"),
+                    "--backend", order, "--cmsis-nn", str(prefix))  # fmt: skip
+    assert result.code == 0
+    text = (tmp_path / "c" / "model.c").read_text()
+    assert "#include <arm_nnfunctions.h>" in text
+    assert "arm_convolve_wrapper_s8(" in text
+    assert "mai_" not in text
 
 
 @pytest.mark.qemu
@@ -79,7 +95,8 @@ def test_two_roundings(tmp_path: Path, qemu: str) -> None:
     assert "rounds 1 * 1073741824 / 2**32 to 1 in conv_s8, expected 0: build it with " in said
     assert said.endswith("-DCMSIS_NN_USE_SINGLE_ROUNDING")
     heard: list[str] = []
-    with opened(for_target(tmp_path / "single", "-O0"), qemu, heard.append) as library:
-        assert library.scratch("conv_s8", (1, 1, 1, 1, 1, 1, 8, 8, 3, 3, 3, 3, 8, 8, 16)) == 112
-        assert library.description.startswith("CMSIS-NN, header unnumbered, archive ")
+    library = installed(for_target(tmp_path / "single", "-O0"), qemu, heard.append)
+    sizes = library.scratch([("conv_s8", (1, 1, 1, 1, 1, 1, 8, 8, 3, 3, 3, 3, 8, 8, 16))] * 2)
+    assert list(sizes) == [112, 112]
+    assert library.description.startswith("CMSIS-NN, header unnumbered, archive ")
     assert "was it built without optimization?" in heard[0]

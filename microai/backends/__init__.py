@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The backends, fastest first, and the kernels their folders hold.
-
-CMSIS-NN's has its kernels once a library is there: `cmsis_nn(library)`.
-"""
+"""The backends, fastest first, and the kernels their folders hold."""
 
 from collections.abc import Sequence
 
 from microai.backend import Backend, Kernel
-from microai.backends.cmsis_nn import CMSIS_NN, cmsis_nn
+from microai.backends.cmsis_nn import CMSIS_NN
 from microai.backends.portable import PORTABLE
 from microai.backends.simd import SIMD
 from microai.paths import data_dir
 
 BACKENDS: tuple[Backend, ...] = (SIMD, PORTABLE)
 EVERY: tuple[Backend, ...] = (CMSIS_NN, *BACKENDS)
-"""With what needs a library: what there is, not what can run here."""
-
-__all__ = ["BACKENDS", "EVERY", "cmsis_nn", "kernels"]
+"""With what needs a library, and has its kernels once that is there: `cmsis_nn(library)`."""
 
 
 def kernels(backends: Sequence[Backend] = BACKENDS) -> tuple[Kernel, ...]:

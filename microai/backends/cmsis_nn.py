@@ -10,6 +10,7 @@ from microai.backend import (
     Backend,
     Kernel,
     Library,
+    Request,
     Site,
     as_stored,
     nibbles,
@@ -142,25 +143,21 @@ CMSIS_NN = Backend(NAME)
 def cmsis_nn(library: Library) -> Backend:
     """The backend for one installed library."""
     kernels = [
-        Kernel(NAME, f"{slug}_{storage}", refuses, pack, _scratch(library) if asks else no_scratch,
-               params, library)
+        Kernel(NAME, f"{slug}_{storage}", refuses, pack, request if asks else no_scratch, params,
+               library)
         for slugs, storages, refuses, params, pack, asks in ENTRIES
         for slug in slugs.split() for storage in storages.split()
     ]  # fmt: skip
     return Backend(NAME, {kernel.template: kernel for kernel in kernels})
 
 
-def _scratch(library: Library) -> Callable[[Site], int]:
-    """What the size function of a site's function says."""
-
-    def ask(site: Site) -> int:
-        op = site.node.op
-        own = {
-            **dict.fromkeys(ASKED, 1), **op.c_params(*site.types, site.node.type),
-            "filter_c": _filter_channels(site), "in_c": site.types[0].shape[-1],
-            "out_c": site.node.type.shape[-1],
-        }  # fmt: skip
-        function = f"{snake(type(op).__name__)}_{_code(site)}"
-        return library.scratch(function, tuple(int(str(own[key])) for key in ASKED))
-
-    return ask
+def request(site: Site) -> Request:
+    """The size function of a site's function, with what it wants to know."""
+    op = site.node.op
+    own = {
+        **dict.fromkeys(ASKED, 1), **op.c_params(*site.types, site.node.type),
+        "filter_c": _filter_channels(site), "in_c": site.types[0].shape[-1],
+        "out_c": site.node.type.shape[-1],
+    }  # fmt: skip
+    name = f"{snake(type(op).__name__)}_{_code(site)}"
+    return name, tuple(int(str(own[key])) for key in ASKED)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The user's CMSIS-NN: found, and asked by a small image whether our kernels can build on it.
 
-The image is firmware/probes/cmsis_nn.c; it stays up to say how much scratch a layer needs.
+The image is firmware/probes/cmsis_nn.c; it also says how much scratch a layer needs.
 """
 
 import hashlib
@@ -9,16 +9,16 @@ import re
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from microai.backend import Library
-from microai.board import load_board
+from microai.backend import Library, Request
+from microai.board import Board, load_board
 from microai.device import qemu
 from microai.device.build import MissingError, build, find_tool
 from microai.device.protocol import Link
@@ -45,30 +45,56 @@ WANTED = {"Tag_CPU_arch": "v7E-M", "Tag_ABI_VFP_args": "VFP registers"}
 """ELF attributes of code for a Cortex-M4F (Addenda to the ABI for the Arm architecture)."""
 
 
-@contextmanager
-def opened(prefix: Path | None, program: str, tell: Tell) -> Iterator[Library]:
+def installed(prefix: Path | None, program: str, tell: Tell) -> Library:
     """The library under `prefix` (headers, and the archive for the target), checked, with its
     size functions; or DeviceError.
     """
     library = locate(prefix)
     check_core(library.archive)
-    board = load_board("mps2-an386")
+    image = _image(library)
+    with _running(image, program) as link:
+        fault = rounding_fault(link)
+        ticks, nothing = _run(link, ("speed", ())), link.nothing()
+    if fault:
+        raise DeviceError(f"{library.archive} {fault}")
+    each = qemu.instructions(ticks, nothing, _board()) / SPEED_MACS
+    if each > MOST_PER_MAC:
+        tell(
+            f"{library.archive} takes {each:.0f} instructions a multiply-accumulate: "
+            "was it built without optimization?"
+        )
+
+    def scratch(requests: Sequence[Request]) -> list[int]:
+        with _running(image, program) as link:
+            return [answer(link, request) for request in requests]
+
+    return replace(library, scratch=scratch)
+
+
+def _board() -> Board:
+    """Where the image runs."""
+    return load_board("mps2-an386")
+
+
+def _image(library: Library) -> bytes:
+    """The probe, linked with the library; DeviceError where they do not go together."""
     with tempfile.TemporaryDirectory(prefix="microai-") as work:
         try:
-            firmware = build(sources(), board, Path(work), [library])
+            return build(sources(), _board(), Path(work), [library]).elf.read_bytes()
         except MissingError as error:
             raise too_old(library, error) from None
         except DeviceError as error:
             raise DeviceError(f"{library.include} does not fit this microai: {error}") from None
-        with qemu.connect(firmware.elf, board, program) as link:
-            checked = asked(link, library)
-            each = qemu.instructions(_run(link, "speed", ()), link.nothing(), board) / SPEED_MACS
-            if each > MOST_PER_MAC:
-                tell(
-                    f"{library.archive} takes {each:.0f} instructions a multiply-accumulate: "
-                    "was it built without optimization?"
-                )
-            yield checked
+
+
+@contextmanager
+def _running(image: bytes, program: str) -> Iterator[Link]:
+    with tempfile.TemporaryDirectory(prefix="microai-") as work:
+        elf = Path(work) / "probe.elf"
+        elf.write_bytes(image)
+        with qemu.connect(elf, _board(), program) as link:
+            greet(link)
+            yield link
 
 
 def locate(prefix: Path | None) -> Library:
@@ -95,8 +121,8 @@ def _first(prefix: Path, folders: tuple[str, ...], file: str) -> Path:
     raise DeviceError(f"{prefix} holds no {file}; looked for {places}")
 
 
-def _unasked(function: str, numbers: tuple[int, ...]) -> int:
-    raise AssertionError(f"{function}{numbers} asked of a library that is not open")
+def _unasked(requests: Sequence[Request]) -> list[int]:
+    raise AssertionError(f"{requests} asked of a library that was not probed")
 
 
 def check_core(archive: Path) -> None:
@@ -131,39 +157,37 @@ def too_old(library: Library, missing: MissingError) -> DeviceError:
     )
 
 
-def asked(link: Link, library: Library) -> Library:
-    """The library with its size functions, once it rounds as the contract does."""
+def greet(link: Link) -> None:
+    """Make the probe ready."""
     link.hello()
     link.select(0, NAME)
-    for function in (name for name in FUNCTIONS if name.startswith("round")):
-        _check_rounding(link, library, function)
-    return replace(library, scratch=partial(_scratch, link))
 
 
-def _check_rounding(link: Link, library: Library, function: str) -> None:
-    out = Quant("int16" if function.endswith("s16") else "int8", (1.0,))
-    for multiplier, shift in MULTIPLIERS:
+def rounding_fault(link: Link) -> str:
+    """What is rounded otherwise than the contract says; empty when nothing is."""
+    functions = [name for name in FUNCTIONS if name.startswith("round")]
+    for function, (multiplier, shift) in product(functions, MULTIPLIERS):
+        out = Quant("int16" if function.endswith("s16") else "int8", (1.0,))
         expected = requantize(np.asarray(SUMS), Scaling((multiplier,), shift), out)
         for total, y in zip(SUMS, expected.tolist(), strict=True):
-            found = _answer(link, function, (total, multiplier, 31 - shift))
+            found = answer(link, (function, (total, multiplier, 31 - shift)))
             if found != y:
-                raise DeviceError(
-                    f"{library.archive} rounds {total} * {multiplier} / 2**{shift} to {found} in "
+                return (
+                    f"rounds {total} * {multiplier} / 2**{shift} to {found} in "
                     f"{function.removeprefix('round_')}, expected {y}: build it with "
                     "-DCMSIS_NN_USE_SINGLE_ROUNDING"
                 )
+    return ""
 
 
-def _scratch(link: Link, function: str, numbers: tuple[int, ...]) -> int:
-    return _answer(link, function, numbers)
-
-
-def _answer(link: Link, function: str, numbers: tuple[int, ...]) -> int:
-    _run(link, function, numbers)
+def answer(link: Link, request: Request) -> int:
+    """What the probe says."""
+    _run(link, request)
     return int(struct.unpack("<i", link.read(0, 4))[0])
 
 
-def _run(link: Link, function: str, numbers: tuple[int, ...]) -> int:
+def _run(link: Link, request: Request) -> int:
+    function, numbers = request
     words = (FUNCTIONS.index(function), *numbers)
     link.write(0, struct.pack(f"<{len(words)}i", *words))
     return link.run()
