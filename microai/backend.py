@@ -114,14 +114,14 @@ class Backend:
 class Choice:
     """The template and the numbers one node will use; `consts` are packed, by input position.
 
-    `refused`: what kernels that were asked before it said.
+    `refused`: what the backends before it said.
     """
 
     kernel: Kernel
     params: CParams
     consts: Mapping[int, Array]
-    scratch_bytes: int
     refused: str = ""
+    scratch_bytes: int = 0
 
 
 Cost = Callable[[Node, Kernel], float]
@@ -150,7 +150,7 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
     Raises UnsupportedError with every reason for every node that none will take.
     """
     choices: dict[str, Choice] = {}
-    requests: dict[str, Request] = {}
+    wanted: dict[str, int | Request] = {}
     refusals: list[str] = []
     for node in graph.steps:
         site = _site(graph, node)
@@ -161,16 +161,14 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
         if willing:
             best = min(willing, key=lambda k: cost(site.node, k))
             said = _said(kernels, reasons, best, stems[0])
-            wanted = best.scratch(site)
-            if isinstance(wanted, tuple):
-                requests[node.name] = wanted
-                wanted = 0
-            choices[node.name] = _choose(site, best, wanted, said)
+            choices[node.name] = _choose(site, best, said)
+            wanted[node.name] = best.scratch(site)
         else:
             refusals.append(_refusal(node, stems[0], reasons))
     if refusals:
         raise UnsupportedError("; ".join(refusals))
-    return _with_answers(choices, requests)
+    sizes = _sizes(wanted, choices)
+    return {name: replace(c, scratch_bytes=sizes[name]) for name, c in choices.items()}
 
 
 def by_preference(kernels: Sequence[Kernel]) -> Cost:
@@ -183,23 +181,22 @@ def _site(graph: Graph, node: Node) -> Site:
     return Site(node, graph.types(node), consts, accumulator(graph, node))
 
 
-def _with_answers(choices: Mapping[str, Choice], requests: Mapping[str, Request]) -> Choices:
-    """With the scratch that libraries say, each asked once."""
-    answered = dict(choices)
-    for library in dict.fromkeys(choices[name].kernel.library for name in requests):
-        assert library
-        names = [name for name in requests if choices[name].kernel.library == library]
-        answers = library.scratch([requests[name] for name in names])
-        for name, size in zip(names, answers, strict=True):
-            answered[name] = replace(choices[name], scratch_bytes=size)
-    return answered
+def _sizes(wanted: Mapping[str, int | Request], choices: Choices) -> dict[str, int]:
+    """Scratch of every node, in bytes; each library is asked once."""
+    sizes = {name: size for name, size in wanted.items() if isinstance(size, int)}
+    asked = {name: request for name, request in wanted.items() if not isinstance(request, int)}
+    for library in dict.fromkeys(choices[name].kernel.library for name in asked):
+        assert library, "only kernels of a library ask"
+        own = {name: r for name, r in asked.items() if choices[name].kernel.library == library}
+        sizes.update(zip(own, library.scratch(list(own.values())), strict=True))
+    return sizes
 
 
-def _choose(site: Site, kernel: Kernel, scratch_bytes: int, refused: str) -> Choice:
+def _choose(site: Site, kernel: Kernel, refused: str) -> Choice:
     storage = storage_code(site.node, site.types) + ("_wide" if site.wide else "")
     own = site.node.op.c_params(*site.types, site.node.type)
     params = {**own, **kernel.params(site), "storage": storage}
-    return Choice(kernel, params, kernel.pack(site), scratch_bytes, refused)
+    return Choice(kernel, params, kernel.pack(site), refused)
 
 
 def _said(kernels: Sequence[Kernel], reasons: Mapping[Kernel, str], best: Kernel, stem: str) -> str:

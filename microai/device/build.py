@@ -148,10 +148,15 @@ def _firmware(*names: str) -> list[Path]:
     return [data_dir("firmware") / name for name in names]
 
 
+def told(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A tool's run, with what it said in English: its words are looked for."""
+    english = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=english)
+
+
 def _run(command: Sequence[str]) -> None:
     """Run a tool; its first error lines are the DeviceError's text."""
-    english = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=english)
+    done = told(command)
     if done.returncode == 0:
         return
     if overflow := re.search(r"region `(\w+)' overflowed by (\d+) bytes", done.stderr):

@@ -7,7 +7,6 @@ The image is firmware/probes/cmsis_nn.c; it also says how much scratch a layer n
 import hashlib
 import re
 import struct
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ import numpy as np
 from microai.backend import Library, Request
 from microai.board import Board, load_board
 from microai.device import qemu
-from microai.device.build import MissingError, build, find_tool
+from microai.device.build import MissingError, build, find_tool, told
 from microai.device.protocol import Link
 from microai.errors import DeviceError, Tell
 from microai.fixedpoint import Scaling, requantize
@@ -127,8 +126,7 @@ def _unasked(requests: Sequence[Request]) -> list[int]:
 
 def check_core(archive: Path) -> None:
     """Raise DeviceError unless every member is code for a Cortex-M4 with its FPU's registers."""
-    command = [find_tool("arm-none-eabi-readelf"), "--arch-specific", str(archive)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = told([find_tool("arm-none-eabi-readelf"), "--arch-specific", str(archive)])
     members = done.stdout.split("File: ")[1:]
     if done.returncode or not members:
         raise DeviceError(f"{archive} is no archive of Arm objects")
