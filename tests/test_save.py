@@ -17,7 +17,7 @@ from tests.graphs import GRAPHS, quantized
 @pytest.mark.parametrize("name", GRAPHS)
 def test_round_trip(name: str, tmp_path: Path) -> None:
     """Float and integer graphs come back equal, to the last weight."""
-    for graph in (GRAPHS[name](), quantized(name)):
+    for graph in (GRAPHS[name](), quantized(name), quantized(name, "int8x4")):
         path = tmp_path / "net.mai"
         path.write_bytes(to_bytes(graph))
         back = load(path)
