@@ -14,7 +14,7 @@ from microai.errors import LinkError, UnsupportedError
 from microai.graph import Graph
 from microai.interpret import interpret
 from microai.op import Op
-from microai.ops import Add, AvgPool, Conv, DepthwiseConv, MaxPool, Mul
+from microai.ops import Add, AvgPool, Conv, DepthwiseConv, Mul
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.scheme import SCHEMES
 from microai.samples import stored
@@ -73,6 +73,8 @@ def test_other_storage_is_refused() -> None:
     graph = quantize_graph(graph, SCHEMES["qmn16"], inputs_of(graph, 1))
     mixed = compile_graph(graph, kernels=kernels([cmsis_nn(contract()), *BACKENDS]))
     assert mixed.choices["y"].refused == "cmsis_nn: no conv2d_s16; simd: groups is 2"
+    fine, coarse = Quant("int16", (2.0**-40,)), Quant("int16", (1.0,))
+    assert said(between(Add(), fine, fine, out=coarse)) == "its shift is 40, over 33"
     uneven = Quant("int16", (0.5,), zero=7)
     assert said(between(Mul(), uneven, uneven, out=uneven)) == "its int16 has no zero point"
     assert refusal(Mul(), (1, 4, 2), (1, 1, 2)) == "it has no factors for channels"
@@ -91,8 +93,10 @@ def test_what_its_kernels_get_wrong_is_refused() -> None:
     assert refusal(point, (1, 4, 4, 4), (4, 1, 1, 4), (4,)) == (
         "a kernel of one pixel has padding behind the image only"
     )
-    long = MaxPool((2,), (2,))
-    assert said(between(long, S8, out=S8, shape=(1, 40000, 1))) == "a side is 40000, over 32767"
+    long = layer(
+        Conv(), TensorType((1, 40000, 1), S8), np.ones((1, 1, 1), np.int8), np.zeros(1), 2.0
+    )
+    assert said(long) == "a side is 40000, over 32767"
 
 
 def test_sums_that_its_words_do_not_hold_are_refused() -> None:

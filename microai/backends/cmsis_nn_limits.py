@@ -19,6 +19,7 @@ from microai.ops._window import Window
 
 SHORT_BITS = 15
 LARGEST_SIDE = (1 << 15) - 1  # places are held in int16
+MOST_SHIFT = 33  # beside a multiplier of 2**30 it shifts by 63
 MOST_TAPS = (1 << 16) - 1  # and counted in uint16
 
 
@@ -29,7 +30,12 @@ def _refuse_storage(site: Site) -> str:
         return "it rounds to nearest only"
     if site.types[0].dtype == "int16" and any(k.stored.zero for k in kinds if k.dtype == "int16"):
         return "its int16 has no zero point"
-    side = max(max(kind.shape) for kind in (site.types[0], site.node.type))
+    return ""
+
+
+def _refuse_side(site: Site) -> str:
+    """Where places in an image are held in half a word."""
+    side = max(*site.types[0].shape, *site.node.type.shape)
     return f"a side is {side}, over {LARGEST_SIDE}" if side > LARGEST_SIDE else ""
 
 
@@ -72,7 +78,7 @@ def refuse_conv(site: Site) -> str:
         return "a kernel of one pixel has padding behind the image only"
     if taps > MOST_TAPS:
         return f"a filter has {taps} taps, over {MOST_TAPS}"
-    return refuse_linear(site)
+    return _refuse_side(site) or refuse_linear(site)
 
 
 def refuse_depthwise(site: Site) -> str:
@@ -88,7 +94,7 @@ def refuse_depthwise(site: Site) -> str:
     small = window.kernel == (3, 3) and window.dilation == (1, 1) and max(window.before) <= 1
     if site.types[0].dtype == "int8" and not four and small and behind[1] > 1:
         return f"its 3x3 kernel reads beyond rows with {behind[1]} pixels of padding behind them"
-    return refuse_linear(site)
+    return _refuse_side(site) or refuse_linear(site)
 
 
 def short(site: Site) -> list[tuple[int, int]]:
@@ -122,12 +128,6 @@ def refuse_short_dense(site: Site) -> str:
     return _refuse_long(site) or refuse_single(site)
 
 
-def refuse_max_pool(site: Site) -> str:
-    """Sides, again."""
-    side = max(site.types[0].shape)
-    return f"a side is {side}, over {LARGEST_SIDE}" if side > LARGEST_SIDE else ""
-
-
 def refuse_avg_pool(site: Site) -> str:
     """Ties go away from zero, where the contract's go up: windows must not have any."""
     op, out = site.node.op, site.node.type.stored
@@ -143,15 +143,17 @@ def refuse_avg_pool(site: Site) -> str:
     off = site.sums.bound * site.sums.scaling.errors(site.sums.ratios)
     if off.max() * 2 * int(counts.max()) >= 1:
         return f"{int(counts.max())} elements are too many for equal means"
-    return "it rounds to nearest only" if out.rounding != "nearest" else refuse_max_pool(site)
+    return "it rounds to nearest only" if out.rounding != "nearest" else ""
 
 
 def refuse_sum(site: Site) -> str:
     """The first two roundings have nothing to round where factors are whole and terms fit."""
-    _, factors = whole_factors(site)
+    shift, factors = whole_factors(site)
     terms = [abs(f) * kind.stored.reach for f, kind in zip(factors, site.types, strict=True)]
     if 2 * sum(terms) > INT32_MAX:
         return f"it rounds three times, and sums of {sum(terms)} before the last do not fit"
+    if shift > MOST_SHIFT:
+        return f"its shift is {shift}, over {MOST_SHIFT}"
     return _refuse_storage(site)
 
 
