@@ -15,7 +15,7 @@ from microai.backends import BACKENDS, kernels
 from microai.backends.cmsis_nn import cmsis_nn
 from microai.backends.portable import PORTABLE
 from microai.board import emulated, load_board
-from microai.device.build import build
+from microai.device.build import Firmware, build
 from microai.device.measure import Measured, measure
 from microai.device.qemu import connect
 from microai.examples.resnet import ResNetv1_6
@@ -84,14 +84,16 @@ def test_the_real_library_runs_the_papers_network(scheme, installed, tmp_path, c
         print(f"\n{installed.description}, {scheme}: instructions")
         for step, node in enumerate(graph.steps):
             cells = [(compiled.choices[node.name].kernel.backend, found.layer_instructions[step])
-                     for compiled, found in runs]  # fmt: skip
+                     for compiled, _, found in runs]  # fmt: skip
             print(f"{node.name:16}", *(f"{name:>10} {count:>8,}" for name, count in cells))
-        print(f"{'inference':16}", *(f"{found.instructions:>19,}" for _, found in runs))
+        print(f"{'inference':16}", *(f"{found.instructions:>19,}" for _, _, found in runs))
+        print(f"{'flash B':16}", *(f"{image.flash_bytes:>19,}" for _, image, _ in runs))
+        print(f"{'arena B':16}", *(f"{compiled.plan.arena_bytes:>19,}" for compiled, _, _ in runs))
 
 
 def deployed(
     graph: Graph, order: Sequence[Kernel], reals: Mapping[str, Array], folder: Path
-) -> tuple[Compiled, Measured]:
+) -> tuple[Compiled, Firmware, Measured]:
     """In QEMU, on two samples, compared with the rules."""
     compiled = compile_graph(graph, kernels=order)
     fed = stored(compiled.graph, {name: values[:2] for name, values in reals.items()})
@@ -103,7 +105,7 @@ def deployed(
     reference = interpret(compiled.graph, fed)
     for name, values in {**found.outputs, **found.layers}.items():
         np.testing.assert_array_equal(values, reference[name])
-    return compiled, found
+    return compiled, image, found
 
 
 @pytest.mark.qemu
