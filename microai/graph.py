@@ -115,6 +115,8 @@ def _verify_node(node: Node, graph: Graph, seen: Mapping[str, TensorType]) -> No
     if shape != node.type.shape:
         raise UnsupportedError(f"{node.name!r} is {node.type.shape}, its op gives {shape}")
     _verify_place(node)
+    for position, name in enumerate(node.inputs):
+        _verify_operand(node, position, seen[name].quant, constant=name in graph.weights)
     _verify_storage(node, tuple(seen[name].quant for name in node.inputs))
     if isinstance(node.op, Const):
         _verify_weight(node, graph.weights.get(node.name))
@@ -135,6 +137,18 @@ def _verify_place(node: Node) -> None:
     places = ("flash", "ram") if isinstance(node.op, Const) else ("arena", "state")
     if node.place not in places:
         raise UnsupportedError(f"{node.name!r} is in {node.place}, expected {' or '.join(places)}")
+
+
+def _verify_operand(node: Node, position: int, quant: Quant | None, *, constant: bool) -> None:
+    """In integers weights are constants, what they weigh is none; only weights have 4 bits."""
+    weight = position in node.op.CHANNEL_AXIS
+    if quant and quant.dtype == "int4" and not weight:
+        raise UnsupportedError(f"{node.name!r} reads {node.inputs[position]!r}, which is int4")
+    if quant and node.op.CHANNEL_AXIS and constant != weight:
+        kind, wanted = ("computed", "a constant") if weight else ("a constant", "computed")
+        raise UnsupportedError(
+            f"{node.name!r}: {node.inputs[position]!r} is {kind}, {node.op} needs {wanted} there"
+        )
 
 
 def _verify_storage(node: Node, inputs: tuple[Quant | None, ...]) -> None:

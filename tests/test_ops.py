@@ -149,7 +149,10 @@ def test_every_op_has_three_cases() -> None:
 
 @pytest.mark.parametrize(
     ("backend", "schemes"),
-    [(SIMD, ("int8", "qmn16", "int16x8")), (CMSIS_NN, ("int8", "int8x4", "int16x8", "ties16"))],
+    [
+        (SIMD, ("int8", "qmn16", "int16x8")),
+        pytest.param(CMSIS_NN, ("int8", "int8x4", "int16x8", "ties16"), marks=pytest.mark.slow),
+    ],
 )
 def test_every_kernel_takes_something(backend: Backend, schemes: tuple[str, ...]) -> None:
     """A kernel that refuses everything would pass every rung."""

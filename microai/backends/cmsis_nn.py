@@ -2,6 +2,7 @@
 """Arm's CMSIS-NN, which the user has installed: the numbers of its calls, and their scratch."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,15 +25,13 @@ from microai.backends.cmsis_nn_limits import (
     refuse_depthwise,
     refuse_linear,
     refuse_mul,
-    refuse_short_dense,
     refuse_short_depthwise,
-    refuse_single,
     refuse_sum,
-    short,
+    short_scaling,
 )
 from microai.backends.finish import whole_factors
 from microai.op import CParams, snake
-from microai.ops import Conv
+from microai.ops import Conv, Dense
 from microai.types import Array
 
 NAME = "cmsis_nn"
@@ -44,10 +43,6 @@ ASKED = (
 )  # fmt: skip
 """What its size functions want to know, in the order of firmware/probes/cmsis_nn.c."""
 
-Refuses = Callable[[Site], str]
-Params = Callable[[Site], CParams]
-Pack = Callable[[Site], Mapping[int, Array]]
-
 
 def _code(site: Site) -> str:
     """Its functions' suffix."""
@@ -56,8 +51,8 @@ def _code(site: Site) -> str:
 
 
 def _filter_channels(site: Site) -> int:
-    """Channels that a filter of a convolution sees."""
-    return site.types[1].shape[-1] if isinstance(site.node.op, Conv) else 1
+    """Channels that a filter of a convolution sees, or a row of a dense layer."""
+    return site.types[1].shape[-1] if isinstance(site.node.op, Conv | Dense) else 1
 
 
 def call_params(site: Site) -> CParams:
@@ -72,9 +67,14 @@ def call_params(site: Site) -> CParams:
     }  # fmt: skip
 
 
+def point_params(site: Site) -> CParams:
+    """A dense layer as a convolution of an image of one pixel."""
+    return {**dict(zip(ASKED, request(site)[1], strict=True)), **call_params(site)}
+
+
 def short_params(site: Site) -> CParams:
-    """The same with multipliers in the upper half of a word."""
-    pairs = short(site)
+    """Multipliers in the upper half of a word, and the shifts that go with them."""
+    pairs = short_scaling(site)
     return {
         **call_params(site), "multipliers": tuple(m << HALF_WORD for m, _ in pairs),
         "shifts": tuple(SHORT_BITS - s for _, s in pairs),
@@ -92,7 +92,7 @@ def pack_wide_bias(site: Site) -> Mapping[int, Array]:
 
 
 def pool_params(site: Site) -> CParams:
-    """Nothing is clamped."""
+    """The limits of the storage: a pool clamps nothing."""
     out = site.node.type.stored
     return {"code": _code(site), "low": out.low, "high": out.high}
 
@@ -114,28 +114,37 @@ def sum_params(site: Site) -> CParams:
 
 
 def mul_params(site: Site) -> CParams:
-    """Where the rescale goes."""
+    """Zero points and the rescale of a product."""
     return {**_offsets(site), **call_params(site)}
 
 
-Entry = tuple[str, str, Refuses, Params, Pack, bool]
-"""Op, storage, what it refuses, numbers, packing, and whether it wants scratch."""
+@dataclass(frozen=True)
+class Entry:
+    """Templates `<slug>_<storage>` and what their kernels share."""
 
-CALL, POOL = (call_params, as_stored, True), (pool_params, as_stored)
-SHORT, FOUR = (short_params, pack_wide_bias, True), (call_params, pack_nibbles, True)
-ENTRIES: tuple[Entry, ...] = (
-    ("conv1d conv2d", "s8 s16_ws8", refuse_conv, *CALL),
-    ("conv1d conv2d", "s8_ws4", refuse_conv, *FOUR),
-    ("depthwise_conv1d depthwise_conv2d", "s8", refuse_depthwise, *CALL),
-    ("depthwise_conv1d depthwise_conv2d", "s8_ws4", refuse_depthwise, *FOUR),
-    ("depthwise_conv1d depthwise_conv2d", "s16_ws8", refuse_short_depthwise, *SHORT),
-    ("dense", "s8", refuse_linear, *CALL),
-    ("dense", "s8_ws4", refuse_single, *FOUR),
-    ("dense", "s16_ws8", refuse_short_dense, *SHORT),
-    ("max_pool1d max_pool2d", "s8 s16", accepts, *POOL, False),
-    ("avg_pool1d avg_pool2d", "s8 s16", refuse_avg_pool, *POOL, True),
-    ("add sub", "s8 s16", refuse_sum, sum_params, as_stored, False),
-    ("mul", "s8 s16", refuse_mul, mul_params, as_stored, False),
+    slugs: str
+    storages: str
+    refuses: Callable[[Site], str]
+    params: Callable[[Site], CParams]
+    pack: Callable[[Site], Mapping[int, Array]] = as_stored
+    asks: bool = True
+
+
+CONV, DEPTHWISE = "conv1d conv2d", "depthwise_conv1d depthwise_conv2d"
+MAX_POOL, AVG_POOL = "max_pool1d max_pool2d", "avg_pool1d avg_pool2d"
+ENTRIES = (
+    Entry(CONV, "s8 s16_ws8", refuse_conv, call_params),
+    Entry(CONV, "s8_ws4", refuse_conv, call_params, pack_nibbles),
+    Entry(DEPTHWISE, "s8", refuse_depthwise, call_params),
+    Entry(DEPTHWISE, "s8_ws4", refuse_depthwise, call_params, pack_nibbles),
+    Entry(DEPTHWISE, "s16_ws8", refuse_short_depthwise, short_params, pack_wide_bias),
+    Entry("dense", "s8", refuse_linear, call_params),
+    Entry("dense", "s8_ws4", refuse_linear, point_params, pack_nibbles),
+    Entry("dense", "s16_ws8", refuse_linear, point_params),
+    Entry(MAX_POOL, "s8 s16", accepts, pool_params, asks=False),
+    Entry(AVG_POOL, "s8 s16", refuse_avg_pool, pool_params),
+    Entry("add sub", "s8 s16", refuse_sum, sum_params, asks=False),
+    Entry("mul", "s8 s16", refuse_mul, mul_params, asks=False),
 )
 CMSIS_NN = Backend(NAME)
 
@@ -143,10 +152,9 @@ CMSIS_NN = Backend(NAME)
 def cmsis_nn(library: Library) -> Backend:
     """The backend for one installed library."""
     kernels = [
-        Kernel(NAME, f"{slug}_{storage}", refuses, pack, request if asks else no_scratch, params,
-               library)
-        for slugs, storages, refuses, params, pack, asks in ENTRIES
-        for slug in slugs.split() for storage in storages.split()
+        Kernel(NAME, f"{slug}_{storage}", entry.refuses, entry.pack,
+               request if entry.asks else no_scratch, entry.params, library)
+        for entry in ENTRIES for slug in entry.slugs.split() for storage in entry.storages.split()
     ]  # fmt: skip
     return Backend(NAME, {kernel.template: kernel for kernel in kernels})
 
@@ -155,9 +163,10 @@ def request(site: Site) -> Request:
     """The size function of a site's function, with what it wants to know."""
     op = site.node.op
     own = {
-        **dict.fromkeys(ASKED, 1), **op.c_params(*site.types, site.node.type),
+        **dict.fromkeys(ASKED, 1), "pad_h": 0, "pad_w": 0, **op.c_params(*site.types, site.node.type),
         "filter_c": _filter_channels(site), "in_c": site.types[0].shape[-1],
         "out_c": site.node.type.shape[-1],
     }  # fmt: skip
-    name = f"{snake(type(op).__name__)}_{_code(site)}"
-    return name, tuple(int(str(own[key])) for key in ASKED)
+    code = _code(site)
+    name = "conv" if isinstance(op, Dense) and code != "s8" else snake(type(op).__name__)
+    return f"{name}_{code}", tuple(int(str(own[key])) for key in ASKED)

@@ -19,23 +19,25 @@ from microai.ops._window import Window
 
 SHORT_BITS = 15
 LARGEST_SIDE = (1 << 15) - 1  # places are held in int16
-MOST_SHIFT = 33  # beside a multiplier of 2**30 it shifts by 63
-MOST_TAPS = (1 << 16) - 1  # and counted in uint16
+MOST_SHIFT = 32  # of a sum: its own shifts go from -31 to 30
+MOST_TAPS = (1 << 16) - 1  # and taps counted in uint16
 
 
 def _refuse_storage(site: Site) -> str:
-    """What no function does."""
+    """Storage that no function of the library reads or makes."""
     kinds = (*site.types, site.node.type)
     if site.node.type.stored.rounding != "nearest":
-        return "it rounds to nearest only"
+        return "the output rounds down"
     if site.types[0].dtype == "int16" and any(k.stored.zero for k in kinds if k.dtype == "int16"):
-        return "its int16 has no zero point"
+        return "int16 with a zero point"
     return ""
 
 
-def _refuse_side(site: Site) -> str:
-    """Where places in an image are held in half a word."""
+def _refuse_window(site: Site, taps: int) -> str:
+    """Images and filters beyond what half a word counts."""
     side = max(*site.types[0].shape, *site.node.type.shape)
+    if taps > MOST_TAPS:
+        return f"a filter has {taps} taps, over {MOST_TAPS}"
     return f"a side is {side}, over {LARGEST_SIDE}" if side > LARGEST_SIDE else ""
 
 
@@ -49,10 +51,8 @@ def _refuse_far(site: Site) -> str:
 
 
 def refuse_linear(site: Site) -> str:
-    """What none of the weighted sums does."""
+    """Weighted sums beyond int32, before or after the rescale."""
     assert site.sums
-    if set(site.consts) != {1, 2}:
-        return "weights are not constant"
     if site.wide:
         return f"a sum can reach {int(site.sums.bound.max())}, over int32"
     return _refuse_storage(site) or _refuse_far(site)
@@ -66,38 +66,36 @@ def _beyond(window: Window, site: Site) -> tuple[int, ...]:
 
 
 def refuse_conv(site: Site) -> str:
-    """Kernels of one pixel are products of matrices, without padding."""
-    op = site.node.op
+    """Kernels of one pixel over bytes are products of matrices, without padding."""
+    op, w = site.node.op, site.types[1]
     assert isinstance(op, Conv)
-    window = op.window(site.types[1].shape).flat
-    one = window.kernel == window.dilation == (1, 1) and not any(window.before)
-    taps = site.types[1].size // site.types[1].shape[0]
-    if op.groups > 1 and not site.types[0].dtype == site.types[1].dtype == "int8":
+    window = op.window(w.shape).flat
+    product = window.kernel == window.dilation == (1, 1) and not any(window.before)
+    if op.groups > 1 and not site.types[0].dtype == w.dtype == "int8":
         return f"groups is {op.groups}, and not all is int8"
-    if one and op.groups == 1 and max(_beyond(window, site)) > 0:
-        return "a kernel of one pixel has padding behind the image only"
-    if taps > MOST_TAPS:
-        return f"a filter has {taps} taps, over {MOST_TAPS}"
-    return _refuse_side(site) or refuse_linear(site)
+    product = product and op.groups == 1 and site.types[0].dtype == "int8"
+    if product and max(_beyond(window, site)) > 0:
+        return "a kernel of one pixel with padding behind the image only"
+    return _refuse_window(site, w.size // w.shape[0]) or refuse_linear(site)
 
 
 def refuse_depthwise(site: Site) -> str:
     """Some of the kernels read or write beyond their memory where windows leave the image."""
-    assert isinstance(site.node.op, DepthwiseConv)
-    window = site.node.op.window(site.types[1].shape).flat
+    op, w, channels = site.node.op, site.types[1], site.types[0].shape[-1]
+    assert isinstance(op, DepthwiseConv)
+    window = op.window(w.shape).flat
     behind = _beyond(window, site)
     if any(max(b, a) >= r for b, a, r in zip(window.before, behind, window.reach, strict=True)):
         return "a window lies outside the image"
-    channels, four = site.types[0].shape[-1], site.types[1].dtype == "int4"
-    if four and channels % 2 and max(window.dilation) > 1:
-        return f"its dilated int4 kernel takes pairs of channels, not {channels}"
+    if w.dtype == "int4" and channels % 2 and max(window.dilation) > 1:
+        return f"dilated int4 of an odd number of channels, {channels}"
     small = window.kernel == (3, 3) and window.dilation == (1, 1) and max(window.before) <= 1
-    if site.types[0].dtype == "int8" and not four and small and behind[1] > 1:
-        return f"its 3x3 kernel reads beyond rows with {behind[1]} pixels of padding behind them"
-    return _refuse_side(site) or refuse_linear(site)
+    if site.types[0].dtype == w.dtype == "int8" and small and behind[1] > 1:
+        return f"a 3x3 kernel with {behind[1]} pixels of padding behind rows"
+    return _refuse_window(site, w.size // channels) or refuse_linear(site)
 
 
-def short(site: Site) -> list[tuple[int, int]]:
+def short_scaling(site: Site) -> list[tuple[int, int]]:
     """Each channel's multiplier and shift, without common powers of two."""
     assert site.sums
     shift = site.sums.scaling.shift
@@ -106,26 +104,12 @@ def short(site: Site) -> list[tuple[int, int]]:
     return [(m // c, shift - (c.bit_length() - 1)) for m, c in pairs]
 
 
-def _refuse_long(site: Site) -> str:
-    bits = max(m.bit_length() for m, _ in short(site))
-    long = f"it shortens multipliers to {SHORT_BITS} bits, one here has {bits}"
-    return long if bits > SHORT_BITS else ""
-
-
 def refuse_short_depthwise(site: Site) -> str:
-    """int16: only the upper 16 bits of multipliers count."""
-    return _refuse_long(site) or refuse_depthwise(site)
-
-
-def refuse_single(site: Site) -> str:
-    """Dense layers without a multiplier for each channel."""
-    several = len(set(short(site))) > 1
-    return "it has one multiplier for all channels" if several else refuse_linear(site)
-
-
-def refuse_short_dense(site: Site) -> str:
-    """Both."""
-    return _refuse_long(site) or refuse_single(site)
+    """int16: only the upper half of a multiplier counts."""
+    bits = max(m.bit_length() for m, _ in short_scaling(site))
+    if bits > SHORT_BITS:
+        return f"a multiplier has {bits} bits, over {SHORT_BITS}"
+    return refuse_depthwise(site)
 
 
 def refuse_avg_pool(site: Site) -> str:
@@ -134,16 +118,16 @@ def refuse_avg_pool(site: Site) -> str:
     assert isinstance(op, AvgPool)
     assert site.sums
     if out != site.types[0].stored:
-        return "its output has the input's scale"
+        return "the output's scale is not the input's"
     counts = replace(op, count_pads=False).counts(site.types[0].shape[1:-1])
     if op.count_pads and counts.min() < np.prod(op.kernel):
-        return "it does not count padding"
+        return "padding counts"
     if even := [n for n in np.unique(counts).tolist() if n % 2 == 0]:
-        return f"it rounds ties away from zero, and the mean of {even[0]} may be one"
+        return f"the mean of {even[0]} elements may be a tie, which goes away from zero"
     off = site.sums.bound * site.sums.scaling.errors(site.sums.ratios)
     if off.max() * 2 * int(counts.max()) >= 1:
-        return f"{int(counts.max())} elements are too many for equal means"
-    return "it rounds to nearest only" if out.rounding != "nearest" else ""
+        return f"the mean of {int(counts.max())} elements is not the nearest integer"
+    return "the output rounds down" if out.rounding != "nearest" else ""
 
 
 def refuse_sum(site: Site) -> str:
@@ -151,7 +135,7 @@ def refuse_sum(site: Site) -> str:
     shift, factors = whole_factors(site)
     terms = [abs(f) * kind.stored.reach for f, kind in zip(factors, site.types, strict=True)]
     if 2 * sum(terms) > INT32_MAX:
-        return f"it rounds three times, and sums of {sum(terms)} before the last do not fit"
+        return f"terms are rounded as well, but where they fit: these reach {sum(terms)}"
     if shift > MOST_SHIFT:
         return f"its shift is {shift}, over {MOST_SHIFT}"
     return _refuse_storage(site)
@@ -160,5 +144,5 @@ def refuse_sum(site: Site) -> str:
 def refuse_mul(site: Site) -> str:
     """Products of tensors of one shape."""
     if site.types[0].shape != site.types[1].shape:
-        return "it has no factors for channels"
+        return "factors for channels"
     return _refuse_storage(site) or _refuse_far(site)
