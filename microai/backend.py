@@ -71,11 +71,13 @@ Request = tuple[str, tuple[int, ...]]
 @dataclass(frozen=True)
 class Library:
     """C of somebody else's that templates call: its header, the folder with it, the archive built
-    for the target. `scratch` says what its size functions answer, in bytes; `description` names
-    what was found.
+    for the target. `needs` is what generated C says of it, `check` our function that sees whether
+    that was linked; `scratch` asks its size functions; `description` names what was found.
     """
 
     header: str
+    needs: str
+    check: str
     include: Path
     archive: Path
     description: str
@@ -124,6 +126,7 @@ class Choice:
     scratch_bytes: int = 0
 
 
+MOST_WILLING = ". Add portable behind the other backends: it takes what they refuse"
 Cost = Callable[[Node, Kernel], float]
 Choices = Mapping[str, Choice]
 
@@ -166,7 +169,8 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
         else:
             refusals.append(_refusal(node, stems[0], reasons))
     if refusals:
-        raise UnsupportedError("; ".join(refusals))
+        others = "" if any(k.backend == "portable" for k in kernels) else MOST_WILLING
+        raise UnsupportedError("; ".join(refusals) + others)
     sizes = _sizes(wanted, choices)
     return {name: replace(c, scratch_bytes=sizes[name]) for name, c in choices.items()}
 
@@ -204,7 +208,7 @@ def _said(kernels: Sequence[Kernel], reasons: Mapping[Kernel, str], best: Kernel
     names = list(dict.fromkeys(k.backend for k in kernels))
     before = names[: names.index(best.backend)]
     said = {n: ", ".join(why for k, why in reasons.items() if k.backend == n) for n in before}
-    return "; ".join(f"{name}: {why or f'no {stem}'}" for name, why in said.items())
+    return "; ".join(f"{name}: {why or f'has no {stem}'}" for name, why in said.items())
 
 
 def _refusal(node: Node, stem: str, reasons: Mapping[Kernel, str]) -> str:

@@ -268,7 +268,7 @@ def doctor(cmsis_nn: CmsisNn = None, qemu: Qemu = "qemu-system-arm", as_json: Js
     else:
         print_tools(tools, stdout)
     if not all(tool.ok for tool in tools if tool.required):
-        raise DeviceError("something that every deployment needs is missing; see the table")
+        raise DeviceError("something that is needed is missing or unfit; see the table")
 
 
 @app.command()

@@ -33,7 +33,7 @@ class Tool:
 
 
 def examine(qemu: str, cmsis_nn: Path | None) -> list[Tool]:
-    """Every tool, tried."""
+    """Every tool, tried; a library that is named must be fit."""
     arm = [*CORTEX_M4F, "--specs=nano.specs", "--specs=nosys.specs"]
     checks: list[tuple[str, str, Callable[[], str]]] = [
         ("arm-none-eabi-gcc", "deploy, run", lambda: _compiles("arm-none-eabi-gcc", arm)),
@@ -44,7 +44,8 @@ def examine(qemu: str, cmsis_nn: Path | None) -> list[Tool]:
         ("sklearn", "the digits example", lambda: _importable("sklearn", "demo")),
         ("CMSIS-NN", "--backend cmsis_nn", lambda: _library(cmsis_nn, qemu)),
     ]
-    return [_try(*check) for check in checks]
+    required = {*REQUIRED, "--backend cmsis_nn"} if cmsis_nn else set(REQUIRED)
+    return [_try(*check, required) for check in checks]
 
 
 def print_tools(tools: list[Tool], console: Console) -> None:
@@ -56,12 +57,12 @@ def print_tools(tools: list[Tool], console: Console) -> None:
     console.print(table)
 
 
-def _try(name: str, needed_for: str, check: Callable[[], str]) -> Tool:
-    required = needed_for in REQUIRED
+def _try(name: str, needed_for: str, check: Callable[[], str], required: set[str]) -> Tool:
+    must = needed_for in required
     try:
-        return Tool(name, needed_for, required, ok=True, remark=check())
+        return Tool(name, needed_for, must, ok=True, remark=check())
     except DeviceError as error:
-        return Tool(name, needed_for, required, ok=False, remark=str(error))
+        return Tool(name, needed_for, must, ok=False, remark=str(error))
 
 
 def _output(*command: str) -> str:

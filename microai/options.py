@@ -29,12 +29,18 @@ LayerSchemes = Annotated[
 ]
 BackendNames = Annotated[
     str | None,
-    typer.Option("--backend", help="In order of preference, as in simd,portable (the default)."),
+    typer.Option(
+        "--backend",
+        help=f"Of {', '.join(b.name for b in EVERY)}, in order; default simd,portable.",
+    ),
 ]
 CmsisNn = Annotated[
     Path | None,
     typer.Option(
-        "--cmsis-nn", envvar="CMSIS_NN_PATH", help="Folder of the library for --backend cmsis_nn."
+        "--cmsis-nn",
+        envvar="CMSIS_NN_PATH",
+        readable=False,
+        help="Folder of the library for --backend cmsis_nn.",
     ),
 ]
 BoardName = Annotated[str, typer.Option("--board", help="A board's name, or a board file.")]
@@ -105,7 +111,7 @@ def kernels_of(
     if names is None:
         return kernels()
     known = {backend.name: backend for backend in EVERY}
-    chosen = list(dict.fromkeys(names.split(",")))
+    chosen = list(dict.fromkeys(name.strip() for name in names.split(",")))
     if unknown := [name for name in chosen if name not in known]:
         raise UsageError(f"--backend has no {unknown[0]!r}; there are {', '.join(known)}")
     if CMSIS_NN.name in chosen:

@@ -76,8 +76,15 @@ def render(graph: Graph, choices: Choices, plan: Plan, name: str) -> Sources:
     weights, symbols = _weights(graph, choices, name)
     steps = _steps(graph, choices, plan, name, symbols)
     headers = _called(step["body"] for step in steps)
-    installed = [library.header for library in libraries(choices)]
-    shared = {"name": name, "NAME": name.upper(), "steps": steps, "state_bytes": plan.state_bytes}
+    installed = libraries(choices)
+    headers = sorted({*headers, *(f"{library.check}.h" for library in installed)})
+    shared = {
+        "installed": installed,
+        "name": name,
+        "NAME": name.upper(),
+        "steps": steps,
+        "state_bytes": plan.state_bytes,
+    }
     sources = {
         f"{name}.h": _template("model.h.j2").render(
             **shared, id=model_id(graph), arena_bytes=plan.arena_bytes, align=ALIGN,
@@ -85,7 +92,7 @@ def render(graph: Graph, choices: Choices, plan: Plan, name: str) -> Sources:
             macs=sum(macs(graph, node) for node in graph.steps),
         ),
         f"{name}.c": _template("model.c.j2").render(
-            **shared, weights=weights, headers=headers, installed=installed
+            **shared, weights=weights, headers=headers
         ),
     }  # fmt: skip
     return sources | kernel_sources(headers)

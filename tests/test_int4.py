@@ -61,3 +61,11 @@ def test_what_four_bits_do_not_hold() -> None:
     narrow = replace(y, type=TensorType(y.type.shape, Quant("int4", (1.0,))))
     with pytest.raises(UnsupportedError, match="'y' is int4, which is for weights"):
         verify(replace_node(graph, narrow))
+
+
+def test_only_weights_are_read_so() -> None:
+    """Anything else that reads int4 is refused, conversions too."""
+    graph = quantized("shared", "int8x4")
+    reader = replace(graph["relu"], inputs=("w",), type=TensorType((6, 6), graph["w"].type.quant))
+    with pytest.raises(UnsupportedError, match="'relu' reads 'w', which is int4"):
+        verify(replace_node(graph, reader))

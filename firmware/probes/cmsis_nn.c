@@ -15,8 +15,9 @@
 /* In the order of FUNCTIONS in microai/device/cmsis_nn.py. */
 enum {
     CONV_S4, CONV_S8, CONV_S16, DEPTHWISE_CONV_S4, DEPTHWISE_CONV_S8, DEPTHWISE_CONV_S16,
-    DENSE_S4, DENSE_S8, DENSE_S16, AVG_POOL_S8, AVG_POOL_S16,
-    ROUND_CONV_S8, ROUND_CONV_S16, ROUND_DEPTHWISE_CONV_S8, ROUND_DENSE_S8, SPEED,
+    DENSE_S8, AVG_POOL_S8, AVG_POOL_S16,
+    ROUND_CONV_S4, ROUND_CONV_S8, ROUND_CONV_S16, ROUND_DEPTHWISE_CONV_S4,
+    ROUND_DEPTHWISE_CONV_S8, ROUND_DENSE_S8, ROUND_MUL_S8, SPEED,
 };
 enum { FUNCTION, PAD_H, PAD_W, STRIDE_H, STRIDE_W, DILATION_H, DILATION_W, IN_H, IN_W, IN_C,
        K_H, K_W, FILTER_C, OUT_H, OUT_W, OUT_C, WORDS };
@@ -26,11 +27,9 @@ enum { CHANNELS = 16, PIXELS = 16 };
 /* All other functions that generated code calls: an archive without one does not link. */
 typedef void (*function)(void);
 static const volatile function called[] = {
-    (function)arm_convolve_wrapper_s4, (function)arm_depthwise_conv_wrapper_s4,
-    (function)arm_depthwise_conv_wrapper_s16, (function)arm_fully_connected_s4,
-    (function)arm_fully_connected_s16, (function)arm_max_pool_s8, (function)arm_max_pool_s16,
-    (function)arm_avgpool_s8, (function)arm_avgpool_s16, (function)arm_elementwise_add_s8,
-    (function)arm_elementwise_add_s16, (function)arm_elementwise_mul_s8,
+    (function)arm_depthwise_conv_wrapper_s16, (function)arm_max_pool_s8,
+    (function)arm_max_pool_s16, (function)arm_avgpool_s8, (function)arm_avgpool_s16,
+    (function)arm_elementwise_add_s8, (function)arm_elementwise_add_s16,
     (function)arm_elementwise_mul_s16,
 };
 
@@ -77,11 +76,8 @@ static int32_t bytes(void)
         return arm_depthwise_conv_wrapper_s8_get_buffer_size(&depthwise, &x, &taps, &y);
     case DEPTHWISE_CONV_S16:
         return arm_depthwise_conv_wrapper_s16_get_buffer_size(&depthwise, &x, &taps, &y);
-    case DENSE_S4:
     case DENSE_S8:
         return arm_fully_connected_s8_get_buffer_size(&rows);
-    case DENSE_S16:
-        return arm_fully_connected_s16_get_buffer_size(&rows);
     case AVG_POOL_S8:
         return arm_avgpool_s8_get_buffer_size(y.w, y.c);
     case AVG_POOL_S16:
@@ -112,6 +108,9 @@ static int32_t rounded(void)
     int16_t y16 = 0;
     int8_t y = 0;
     switch (words[FUNCTION]) {
+    case ROUND_CONV_S4:
+        (void)arm_convolve_wrapper_s4(&context, &conv, &quant, &one, &x, &one, &w, &one, b, &one, &y);
+        return y;
     case ROUND_CONV_S8:
         (void)arm_convolve_wrapper_s8(&context, &conv, &quant, &one, &x, &one, &w, &one, b, &one, &y);
         return y;
@@ -119,9 +118,17 @@ static int32_t rounded(void)
         (void)arm_convolve_wrapper_s16(&context, &conv16, &quant, &one, &x16, &one, &w, &one, &bias,
                                        &one, &y16);
         return y16;
+    case ROUND_DEPTHWISE_CONV_S4:
+        (void)arm_depthwise_conv_wrapper_s4(&context, &depthwise, &quant, &one, &x, &one, &w, &one, b,
+                                            &one, &y);
+        return y;
     case ROUND_DEPTHWISE_CONV_S8:
         (void)arm_depthwise_conv_wrapper_s8(&context, &depthwise, &quant, &one, &x, &one, &w, &one, b,
                                             &one, &y);
+        return y;
+    case ROUND_MUL_S8: /* as large a factor as a byte with its offset holds */
+        (void)arm_elementwise_mul_s8(&x, &x, words[SUM], 1, &y, 0, words[MULTIPLIER], words[SHIFT],
+                                     INT8_MIN, INT8_MAX, 1);
         return y;
     default:
         (void)arm_fully_connected_wrapper_s8(&context, &dense, &either, &one, &x, &one, &w, &one, b,
@@ -160,7 +167,7 @@ static int32_t run(int32_t unused)
     if (words[FUNCTION] == SPEED) {
         words[0] = layer();
     } else {
-        words[0] = words[FUNCTION] < ROUND_CONV_S8 ? bytes() : rounded();
+        words[0] = words[FUNCTION] < ROUND_CONV_S4 ? bytes() : rounded();
     }
     return 0;
 }

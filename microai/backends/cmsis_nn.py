@@ -163,7 +163,8 @@ def request(site: Site) -> Request:
     """The size function of a site's function, with what it wants to know."""
     op = site.node.op
     own = {
-        **dict.fromkeys(ASKED, 1), "pad_h": 0, "pad_w": 0, **op.c_params(*site.types, site.node.type),
+        **dict.fromkeys(ASKED, 1), "pad_h": 0, "pad_w": 0,
+        **op.c_params(*site.types, site.node.type),
         "filter_c": _filter_channels(site), "in_c": site.types[0].shape[-1],
         "out_c": site.node.type.shape[-1],
     }  # fmt: skip

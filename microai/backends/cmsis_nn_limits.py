@@ -124,6 +124,8 @@ def refuse_avg_pool(site: Site) -> str:
         return "padding counts"
     if even := [n for n in np.unique(counts).tolist() if n % 2 == 0]:
         return f"the mean of {even[0]} elements may be a tie, which goes away from zero"
+    if site.wide:
+        return f"a sum can reach {int(site.sums.bound.max())}, over int32"
     off = site.sums.bound * site.sums.scaling.errors(site.sums.ratios)
     if off.max() * 2 * int(counts.max()) >= 1:
         return f"the mean of {int(counts.max())} elements is not the nearest integer"

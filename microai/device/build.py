@@ -31,6 +31,7 @@ MISSING = re.compile(r"(?:undefined reference to|implicit declaration of functio
 
 TOOLS = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "arm-none-eabi-readelf": "binutils-arm-none-eabi",
     "gcc": "gcc libc6-dev",
     "clang": "clang",
     "qemu-system-arm": "qemu-system-arm",

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from microai.backend import Library, Request
+from microai.backends.cmsis_nn import ROUNDS_BY
 from microai.board import Board, load_board
 from microai.device import qemu
 from microai.device.build import MissingError, build, find_tool, told
@@ -27,20 +28,25 @@ from microai.paths import data_dir
 from microai.render import Sources
 from microai.types import Quant
 
-HEADER, ARCHIVE, NAME = "arm_nnfunctions.h", "libcmsis-nn.a", "cmsis_nn"
+HEADER, ARCHIVE, CHECK = "arm_nnfunctions.h", "libcmsis-nn.a", "mai_cmsis_nn_rounds_once"
 INCLUDES = ("Include", "include", "include/cmsis-nn", ".")
 ARCHIVES = ("lib", "build", "build/Source", ".")
 OLDEST = "7.0.0"
+NEEDS = f"CMSIS-NN {OLDEST} or newer, built with CMSIS_NN_USE_SINGLE_ROUNDING"
 FUNCTIONS = (
     "conv_s4", "conv_s8", "conv_s16",
     "depthwise_conv_s4", "depthwise_conv_s8", "depthwise_conv_s16",
-    "dense_s4", "dense_s8", "dense_s16", "avg_pool_s8", "avg_pool_s16",
-    "round_conv_s8", "round_conv_s16", "round_depthwise_conv_s8", "round_dense_s8", "speed",
+    "dense_s8", "avg_pool_s8", "avg_pool_s16",
+    "round_conv_s4", "round_conv_s8", "round_conv_s16", "round_depthwise_conv_s4",
+    "round_depthwise_conv_s8", "round_dense_s8", "round_mul_s8", "speed",
 )  # fmt: skip
 SUMS = (0, 1, -1, 2, -2, 3, -3, 5, -5, 6, -6, 7, 100, -100, 1 << 20, -(1 << 20) - 1)
 MULTIPLIERS = ((1 << 30, 32), (3 << 29, 33), (1518500250, 34), (1 << 30, 40), (12345, 20))
 SPEED_MACS, MOST_PER_MAC = 16 * 16 * 16, 8
-WANTED = {"Tag_CPU_arch": "v7E-M", "Tag_ABI_VFP_args": "VFP registers"}
+WANTED = {
+    "Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "VFPv4-D16", "Tag_ABI_VFP_args": "VFP registers",
+}  # fmt: skip
+FLAGS = "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -DCMSIS_NN_USE_SINGLE_ROUNDING"
 """ELF attributes of code for a Cortex-M4F (Addenda to the ABI for the Arm architecture)."""
 
 
@@ -103,13 +109,19 @@ def locate(prefix: Path | None) -> Library:
             "the backend cmsis_nn needs CMSIS-NN: pass --cmsis-nn FOLDER or set CMSIS_NN_PATH, "
             f"a folder with its headers and a {ARCHIVE} built for the target; see README.md"
         )
-    include = _first(prefix, INCLUDES, HEADER)
-    archive = _first(prefix, ARCHIVES, ARCHIVE)
-    text = (include / HEADER).read_text(encoding="utf-8", errors="replace")
+    if not prefix.expanduser().is_dir():
+        raise DeviceError(f"{prefix} is no folder; --cmsis-nn names the one that holds CMSIS-NN")
+    include = _first(prefix.expanduser(), INCLUDES, HEADER)
+    archive = _first(prefix.expanduser(), ARCHIVES, ARCHIVE)
+    try:
+        text = (include / HEADER).read_text(encoding="utf-8", errors="replace")
+        digest = hashlib.sha256((archive / ARCHIVE).read_bytes()).hexdigest()
+    except OSError as error:
+        raise DeviceError(f"{error.filename}: {error.strerror}") from None
     found = re.search(r"\$Revision:\s*V\.([\d.]+)", text)
-    digest = hashlib.sha256((archive / ARCHIVE).read_bytes()).hexdigest()
-    description = f"CMSIS-NN, header {found[1] if found else 'unnumbered'}, archive {digest[:12]}"
-    return Library(HEADER, include, archive / ARCHIVE, description, _unasked)
+    revision = f"revision {found[1]}" if found else "unnumbered"
+    description = f"CMSIS-NN, {HEADER} {revision}, archive {digest[:12]}"
+    return Library(HEADER, NEEDS, CHECK, include, archive / ARCHIVE, description, _unasked)
 
 
 def _first(prefix: Path, folders: tuple[str, ...], file: str) -> Path:
@@ -129,16 +141,19 @@ def check_core(archive: Path) -> None:
     done = told([find_tool("arm-none-eabi-readelf"), "--arch-specific", str(archive)])
     members = done.stdout.split("File: ")[1:]
     if done.returncode or not members:
-        raise DeviceError(f"{archive} is no archive of Arm objects")
-    for tag, wanted in WANTED.items():
-        for member in members:
-            found = re.search(rf"{tag}: (.*)", member)
-            if not found or found[1] != wanted:
-                raise DeviceError(
-                    f"{archive} is for another core: {tag} is {found[1] if found else 'absent'}, "
-                    f"expected {wanted}; build it with -mcpu=cortex-m4 -mthumb "
-                    "-mfpu=fpv4-sp-d16 -mfloat-abi=hard"
-                )
+        raise DeviceError(f"{archive} is no archive of objects; build it with {FLAGS}")
+    for member, (tag, wanted) in product(members, WANTED.items()):
+        found = re.search(rf"{tag}: (.*)", member)
+        if not found or found[1] != wanted:
+            raise DeviceError(
+                f"{archive} is not for a Cortex-M4F: {_member_name(member)} has {tag} "
+                f"{found[1] if found else 'none'}, expected {wanted}; build it with {FLAGS}"
+            )
+
+
+def _member_name(text: str) -> str:
+    """`folder/archive(member)` as readelf begins a member's attributes."""
+    return text.splitlines()[0].rpartition("(")[2].rstrip(")")
 
 
 def sources() -> Sources:
@@ -151,14 +166,14 @@ def too_old(library: Library, missing: MissingError) -> DeviceError:
     """The sentence for functions that are not there."""
     return DeviceError(
         f"{library.include} and {library.archive.name} lack {', '.join(missing.names)}: "
-        f"CMSIS-NN {OLDEST} or newer is needed, headers and archive of one version"
+        f"CMSIS-NN {OLDEST} or newer is needed"
     )
 
 
 def greet(link: Link) -> None:
     """Make the probe ready."""
     link.hello()
-    link.select(0, NAME)
+    link.select(0, "cmsis_nn")
 
 
 def rounding_fault(link: Link) -> str:
@@ -168,12 +183,11 @@ def rounding_fault(link: Link) -> str:
         out = Quant("int16" if function.endswith("s16") else "int8", (1.0,))
         expected = requantize(np.asarray(SUMS), Scaling((multiplier,), shift), out)
         for total, y in zip(SUMS, expected.tolist(), strict=True):
-            found = answer(link, (function, (total, multiplier, 31 - shift)))
+            found = answer(link, (function, (total, multiplier, ROUNDS_BY - shift)))
             if found != y:
                 return (
-                    f"rounds {total} * {multiplier} / 2**{shift} to {found} in "
-                    f"{function.removeprefix('round_')}, expected {y}: build it with "
-                    "-DCMSIS_NN_USE_SINGLE_ROUNDING"
+                    f"rounds otherwise, {total} * {multiplier} / 2**{shift} to {found} in "
+                    f"{function.removeprefix('round_')}, expected {y}: build it with {FLAGS}"
                 )
     return ""
 

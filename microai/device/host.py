@@ -5,13 +5,14 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from microai.device.protocol import Link
 from microai.errors import LinkError
 
 POLL_S = 0.1
+LAST_WORDS_S = 2.0  # of a process that has failed
 
 
 class SocketStream:
@@ -53,7 +54,8 @@ def connect(program: Path, timeout_s: float = 20.0) -> Iterator[Link]:
         try:
             yield Link(SocketStream(ours), "host", timeout_s)
         except LinkError as error:
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LAST_WORDS_S)
             log.seek(0)
             said = log.read().decode("utf-8", "replace")[:2000]
             raise LinkError(f"{error}: {said}") from None

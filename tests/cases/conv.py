@@ -11,6 +11,7 @@ CASES = {
     "tall_kernel": (Conv(stride=(2, 1)), [(1, 10, 3, 1), (4, 5, 1, 1), (4,)]),
     "strided": (Conv(stride=(2, 3), pads=(1, 0, 0, 2)), [(1, 6, 8, 2), (4, 3, 3, 2), (4,)]),
     "grouped": (Conv(groups=3, pads=(1, 1, 1, 1)), [(1, 4, 5, 6), (9, 3, 3, 2), (9,)]),
+    "grouped_point": (Conv(groups=2), [(1, 3, 4, 6), (4, 1, 1, 3), (4,)]),
     "multiplier": (Conv(groups=2), [(1, 4, 4, 2), (6, 2, 2, 1), (6,)]),
     "all_pad": (Conv(pads=(4, 4, 4, 4)), [(1, 1, 2, 1), (2, 3, 3, 1), (2,)]),
     "relu": (Conv(clamp=(0.0, None)), [(1, 4, 4, 8), (8, 3, 3, 8), (8,)]),

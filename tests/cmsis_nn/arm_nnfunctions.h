@@ -18,7 +18,6 @@ typedef struct { void *buf; int32_t size; } cmsis_nn_context;
 typedef struct { const void *data; const bool is_int32_bias; } cmsis_nn_bias_data;
 typedef struct { int32_t n, h, w, c; } cmsis_nn_dims;
 typedef struct { int32_t *multiplier, *shift; } cmsis_nn_per_channel_quant_params;
-typedef struct { int32_t multiplier, shift; } cmsis_nn_per_tensor_quant_params;
 typedef struct { int32_t *multiplier, *shift, is_per_channel; } cmsis_nn_quant_params;
 typedef struct { int32_t min, max; } cmsis_nn_activation;
 
@@ -71,7 +70,6 @@ int32_t arm_depthwise_conv_wrapper_s16_get_buffer_size(
     const cmsis_nn_dims *y);
 
 int32_t arm_fully_connected_s8_get_buffer_size(const cmsis_nn_dims *filter);
-int32_t arm_fully_connected_s16_get_buffer_size(const cmsis_nn_dims *filter);
 int32_t arm_avgpool_s8_get_buffer_size(int out_w, int channels);
 int32_t arm_avgpool_s16_get_buffer_size(int out_w, int channels);
 
@@ -116,18 +114,6 @@ arm_cmsis_nn_status arm_fully_connected_wrapper_s8(
     const cmsis_nn_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
     const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
     const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y);
-
-arm_cmsis_nn_status arm_fully_connected_s4(
-    const cmsis_nn_context *context, const cmsis_nn_fc_params *layer,
-    const cmsis_nn_per_tensor_quant_params *rescale, const cmsis_nn_dims *x_dims, const int8_t *x,
-    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
-    const int32_t *bias, const cmsis_nn_dims *y_dims, int8_t *y);
-
-arm_cmsis_nn_status arm_fully_connected_s16(
-    const cmsis_nn_context *context, const cmsis_nn_fc_params *layer,
-    const cmsis_nn_per_tensor_quant_params *rescale, const cmsis_nn_dims *x_dims, const int16_t *x,
-    const cmsis_nn_dims *filter_dims, const int8_t *filter, const cmsis_nn_dims *bias_dims,
-    const int64_t *bias, const cmsis_nn_dims *y_dims, int16_t *y);
 
 arm_cmsis_nn_status arm_max_pool_s8(
     const cmsis_nn_context *context, const cmsis_nn_pool_params *layer, const cmsis_nn_dims *x_dims,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the functions of arm_nnfunctions.h share; the .c files beside it say what each computes. Scratch of less than its size
- * function says is an error, and all of it is overwritten: a plan that gives away live memory, or
- * none, is seen. DOUBLE_ROUNDING makes what the library does without CMSIS_NN_USE_SINGLE_ROUNDING. */
+/* What the functions of arm_nnfunctions.h share; the .c files beside it say what each computes.
+ * Scratch of less than its size function says is an error, and all of it is overwritten: a plan that
+ * gives away live memory, or none, is seen. DOUBLE_ROUNDING makes what the library does without
+ * CMSIS_NN_USE_SINGLE_ROUNDING. */
 #ifndef CONTRACT_H
 #define CONTRACT_H
 
@@ -42,11 +43,13 @@ static inline int64_t rescaled(int64_t sum, int32_t multiplier, int32_t shift)
 #endif
 }
 
-/* The same with the multiplier's upper half, always rounded once. */
+/* The same with the upper half of a multiplier, whose lower half callers leave 0; rounded once. */
 static inline int64_t rescaled_short(int64_t sum, int32_t multiplier, int32_t shift)
 {
-    const int32_t upper = multiplier < 0x7FFF0000 ? (multiplier + (1 << 15)) >> 16 : 0x7FFF;
-    return (sum * upper + (1ll << (14 - shift))) >> (15 - shift);
+    if (multiplier & 0xFFFF) {
+        __builtin_trap();
+    }
+    return (sum * (multiplier >> 16) + (1ll << (14 - shift))) >> (15 - shift);
 }
 
 typedef struct {
