@@ -111,8 +111,8 @@ def deploy(
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = target_of(board, qemu, emulate=emulate)
-    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
-    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
+    chosen = kernels_of(backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     _check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, _tell), seed, _tell)
@@ -144,8 +144,8 @@ def run(
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = target_of(board, qemu, emulate=emulate)
-    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
-    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
+    chosen = kernels_of(backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, output, layers)
     source = open_raw(question, input_file, _tell)
@@ -175,8 +175,8 @@ def generate(
     qemu: Qemu = "qemu-system-arm",
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
-    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
-    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
+    chosen = kernels_of(backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     _check_names(name, out / "model.c")
     compiled = pipeline.compile_source(
@@ -203,8 +203,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
-    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
-    recipe = recipe_of(scheme, rounding, layer, kernels, per_channel=per_channel)
+    chosen = kernels_of(backend, cmsis_nn, qemu, _tell)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
     question = question_of(model, input_shape, None, calibration, "none", 0)
     _check_names(name)
     target = emulated(load_board(board)) if board else None
@@ -235,8 +235,8 @@ def experiment(
     folder = out or Path("build") / own
     check_writable(folder / "experiment.json")
     job = Job(target, qemu, folder)
-    kernels = kernels_of(backend, cmsis_nn, qemu, _tell)
-    show_experiment(run_experiment(what, data_dir, job, kernels, _tell), as_json=as_json)
+    chosen = kernels_of(backend, cmsis_nn, qemu, _tell)
+    show_experiment(run_experiment(what, data_dir, job, chosen, _tell), as_json=as_json)
 
 
 @app.command()

@@ -88,7 +88,7 @@ def question_of(
 
 
 def recipe_of(
-    scheme: str | None, rounding: str, layers: list[str] | None, kernels: tuple[Kernel, ...],
+    scheme: str | None, rounding: str, layers: list[str] | None, chosen: tuple[Kernel, ...],
     *, per_channel: bool,
 ) -> Recipe:  # fmt: skip
     """How to store the model and with which kernels, or UsageError."""
@@ -101,7 +101,7 @@ def recipe_of(
             raise UsageError(f"--layer is {text!r}, expected NAME=SCHEME, once for a name")
         option = f"--layer {name}"
         named[name] = schemes.named(kind, rounding, per_channel=per_channel, option=option)
-    return Recipe(own if asked else None, named, kernels)
+    return Recipe(own if asked else None, named, chosen)
 
 
 def kernels_of(
