@@ -44,6 +44,7 @@ KEYS = [
     "energy_kind",
     "elf",
     "sources",
+    "libraries",
     "layers",
 ]
 
