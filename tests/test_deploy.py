@@ -223,6 +223,11 @@ def test_generated_files_do_not_depend_on_the_run(samples: Path, tmp_path: Path)
     assert digests[0] == digests[1]
 
 
+def listening() -> None:
+    """A suite that a shell runs in the background has interrupts ignored, and so its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.qemu
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["training", "building", "comparing"])
@@ -230,7 +235,10 @@ def test_an_interruption_leaves_nothing_half_written(stage: str, tmp_path: Path)
     """At every stage: exit 130, and no folder, or one with whole files once all was measured."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "microai", "deploy", "--emulate", "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        preexec_fn=listening,  # noqa: PLW1509  nothing runs beside it
+    )  # fmt: skip
     assert process.stderr
     while stage.encode() not in process.stderr.readline():
         assert process.poll() is None

@@ -62,8 +62,7 @@ def compile_quietly(*command: str) -> None:
                 ("int8", "portable"),
                 ("qmn16", "simd"),
                 ("int16x8", "simd"),
-                ("int8", "cmsis_nn"),
-                ("ties16", "cmsis_nn"),
+                ("int16x8", "cmsis_nn"),
             )
         ),
     ],
