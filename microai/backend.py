@@ -48,7 +48,7 @@ def as_stored(site: Site) -> Mapping[int, Array]:
 
 
 def nibbles(w: Array) -> Array:
-    """int4 weights two in a byte, the first in its lower half; others as they are."""
+    """int4 weights two in a byte, the first in its lower half."""
     flat = np.pad(w.ravel(), (0, w.size % 2)).astype(np.uint8) & 0xF
     packed: Array = flat[0::2] | flat[1::2] << 4
     return packed

@@ -145,7 +145,7 @@ def _verify_operand(node: Node, position: int, quant: Quant | None, *, constant:
     if quant and quant.dtype == "int4" and not weight:
         raise UnsupportedError(f"{node.name!r} reads {node.inputs[position]!r}, which is int4")
     if quant and node.op.CHANNEL_AXIS and constant != weight:
-        kind, wanted = ("computed", "a constant") if weight else ("a constant", "computed")
+        kind, wanted = ("computed", "a constant") if weight else ("a constant", "an activation")
         raise UnsupportedError(
             f"{node.name!r}: {node.inputs[position]!r} is {kind}, {node.op} needs {wanted} there"
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of 4 bits: one a byte in graphs, two a byte where kernels read them, nowhere else."""
+"""Weights of integer graphs: constants; of 4 bits two in a byte, where kernels read them."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ import pytest
 from microai.backend import nibbles
 from microai.errors import UnsupportedError
 from microai.graph import Graph, replace_node, verify
+from microai.op import Const, Input
 from microai.ops import Conv
 from microai.pipeline import compile_graph
 from microai.types import Quant, TensorType
@@ -69,3 +70,19 @@ def test_only_weights_are_read_so() -> None:
     reader = replace(graph["relu"], inputs=("w",), type=TensorType((6, 6), graph["w"].type.quant))
     with pytest.raises(UnsupportedError, match="'relu' reads 'w', which is int4"):
         verify(replace_node(graph, reader))
+
+
+def test_weights_are_constants_and_activations_are_none() -> None:
+    """What a handmade integer graph may have otherwise is a sentence, not a failure later."""
+    graph = layer(Conv(), TensorType((1, 5, 2), Quant("int8", (1.0,))),
+                  np.ones((1, 3, 2), np.int8), np.zeros(1), 2.0**8)  # fmt: skip
+    fed = replace_node(graph, replace(graph["w"], op=Input((1, 3, 2)), place="arena"))
+    bare = replace(fed, weights={"b": graph.weights["b"]})
+    with pytest.raises(UnsupportedError, match="'y': 'w' is computed, Conv needs a constant there"):
+        verify(bare)
+    still = replace_node(graph, replace(graph["x"], op=Const((1, 5, 2)), place="flash"))
+    weights = {**graph.weights, "x": np.ones((1, 5, 2), np.int8)}
+    with pytest.raises(
+        UnsupportedError, match="'y': 'x' is a constant, Conv needs an activation there"
+    ):
+        verify(replace(still, weights=weights))

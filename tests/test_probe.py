@@ -39,6 +39,15 @@ def test_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"{tmp_path / ARCHIVE} is no archive of objects; build it with " in refused(tmp_path)
 
 
+def test_doctor_fails_on_what_is_named(tmp_path: Path, monkeypatch) -> None:
+    """A library that nobody named may be absent."""
+    monkeypatch.delenv("CMSIS_NN_PATH", raising=False)
+    assert Result("doctor").code == 0
+    named = Result("doctor", "--cmsis-nn", str(tmp_path))
+    assert named.code == 5
+    assert f"holds no {HEADER}" in " ".join(named.stdout.split())
+
+
 def test_another_core(tmp_path: Path) -> None:
     """Of another architecture, or without the FPU's registers for arguments."""
     m0 = for_target(tmp_path / "m0", core=("-mcpu=cortex-m0plus", "-mthumb"))

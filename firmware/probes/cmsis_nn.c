@@ -126,7 +126,7 @@ static int32_t rounded(void)
         (void)arm_depthwise_conv_wrapper_s8(&context, &depthwise, &quant, &one, &x, &one, &w, &one, b,
                                             &one, &y);
         return y;
-    case ROUND_MUL_S8: /* as large a factor as a byte with its offset holds */
+    case ROUND_MUL_S8: /* the sum as an offset beside a byte of 0, times 1 */
         (void)arm_elementwise_mul_s8(&x, &x, words[SUM], 1, &y, 0, words[MULTIPLIER], words[SHIFT],
                                      INT8_MIN, INT8_MAX, 1);
         return y;

@@ -118,7 +118,7 @@ def refuse_avg_pool(site: Site) -> str:
     assert isinstance(op, AvgPool)
     assert site.sums
     if out != site.types[0].stored:
-        return "the output's scale is not the input's"
+        return "the output's scale or zero point is not the input's"
     counts = replace(op, count_pads=False).counts(site.types[0].shape[1:-1])
     if op.count_pads and counts.min() < np.prod(op.kernel):
         return "padding counts"

@@ -46,8 +46,8 @@ SPEED_MACS, MOST_PER_MAC = 16 * 16 * 16, 8
 WANTED = {
     "Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "VFPv4-D16", "Tag_ABI_VFP_args": "VFP registers",
 }  # fmt: skip
-FLAGS = "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -DCMSIS_NN_USE_SINGLE_ROUNDING"
 """ELF attributes of code for a Cortex-M4F (Addenda to the ABI for the Arm architecture)."""
+FLAGS = "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -DCMSIS_NN_USE_SINGLE_ROUNDING"
 
 
 def installed(prefix: Path | None, program: str, tell: Tell) -> Library:
