@@ -120,23 +120,20 @@ def relu6(b: Builder, a: Arguments, shape: Shape) -> Value:
 
 
 def hardtanh(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """hardtanh from 0 is a rectifier with a limit."""
+    """A rectifier with limits."""
     return _rectify(b, a["self"], (a["min_val"], a["max_val"]), shape)
 
 
 def clamp(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """clamp from 0 is a rectifier with a limit."""
+    """A rectifier with limits."""
     return _rectify(b, a["self"], (a["min"], a.get("max")), shape)
 
 
 def _rectify(
     b: Builder, x: Value, limits: tuple[float | None, float | None], shape: Shape
 ) -> Value:
-    low, high = limits
-    if low != 0 or (high is not None and high <= 0):
-        raise RefusedError(f"it limits to {low}..{high}", "limits from 0 up, as in ReLU and ReLU6")
-    limit = None if high is None or math.isinf(high) else float(high)
-    return b.op(Relu(limit), (x.name,), shape, x.order)
+    low, high = (None if end is None or math.isinf(end) else float(end) for end in limits)
+    return b.op(Relu(high, low), (x.name,), shape, x.order)
 
 
 def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:

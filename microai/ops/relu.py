@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rectifier, with an optional upper limit (6 for ReLU6)."""
+"""Rectifier, with an optional upper limit (6 for ReLU6), from 0 or from another value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from microai.errors import ShapeError
 from microai.fixedpoint import Clamp, clamp_ints, saturate
 from microai.op import CParams, Op, Storage
 from microai.ops._linear import clamp_float, clamp_params
@@ -17,16 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Relu(Op):
-    """min(max(x, 0), limit). In integers the storage stays the input's: just a clamp."""
+    """min(max(x, low), limit). In integers the storage stays the input's: just a clamp."""
 
     limit: float | None = None
+    low: float | None = 0.0
 
     @property
     def clamp(self) -> Clamp:
         """As a clamp, which the layer before can take over."""
-        return (0.0, self.limit)
+        return (self.low, self.limit)
 
     def infer(self, x: TensorType) -> TensorType:
+        low, high = self.clamp
+        if low is not None and high is not None and not low <= high:
+            raise ShapeError(f"Relu: it limits to {low}..{high}, expected low <= high")
         return TensorType(x.shape)
 
     def run_float(self, x: torch.Tensor) -> torch.Tensor:
