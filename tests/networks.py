@@ -225,7 +225,8 @@ class Lambda(nn.Module):
     def __init__(self, function) -> None:
         super().__init__()
         self.function = function
-        self.p = nn.Parameter(torch.ones(1, 3, 4, 4))
+        self.p = nn.Parameter(torch.linspace(-1, 2, 48).reshape(1, 3, 4, 4))
+        self.q = nn.Parameter(torch.tensor([0.5, -2.0, 3.0]).reshape(3, 1, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.function(self, x)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import elu, interpolate, pad
+from torch.nn.functional import elu, interpolate, pad, relu6
 
 from microai.errors import UnsupportedError, UsageError
 from microai.frontends import load_model
@@ -103,7 +103,6 @@ def test_everything_unsupported_in_one_message() -> None:
         f"{TOP} aten.mul.Tensor (float32): it computes with indices; use argmax as the last layer",
         f"  up: aten.conv_transpose2d.input (float32): groups is 2, dilation (1, 1); use {PLAIN}",
         f"{TOP} aten._to_copy.default (float64): {NONE}; use float32 throughout",
-        f"{TOP} aten.permute.default (float32): {NONE}; use a network that keeps (N, C, H, W)",
     ]
 
 
@@ -151,9 +150,9 @@ def test_inputs_that_forward_writes_to_are_no_outputs(name: str) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["parameter_operand", "parameter_alone", "number", "indices"])
+@pytest.mark.parametrize("name", ["parameter_alone", "number", "indices"])
 def test_what_only_looks_like_tensors_is_listed(name: str) -> None:
-    """Parameters as operands, Python numbers, pooling indices: a sentence each."""
+    """Parameters, Python numbers, pooling indices: a sentence each."""
     with pytest.raises(UnsupportedError, match="cannot deploy this network|could not capture"):
         load_model(f"{HERE}:{name}")
 
@@ -161,24 +160,56 @@ def test_what_only_looks_like_tensors_is_listed(name: str) -> None:
 REFUSALS = {
     "batch": (lambda _, x: x[0:0].relu(), "it takes nothing of (1, 3, 4, 4)"),
     "joined": (lambda _, x: torch.cat([x, x]), "it works along the batch"),
-    "flattened": (lambda _, x: x.flatten(1)[:, 3:], "its input is a flattened feature map"),
     "parameter": (lambda m, x: torch.cat([x, m.p]), "it joins a constant"),
-    "column": (lambda _, x: x[:, 0], "moves elements; use keep channels and image apart"),
     "reflect": (
         lambda _, x: pad(x, (1, 1, 1, 1), mode="reflect"),
         "mode is reflect; use zeros",
     ),
-    "crop": (lambda _, x: pad(x, (-1, 1)), "it cuts [-1, 1]; use a slice"),
+    "crop": (lambda _, x: pad(x, (-1, 1)), "(-1, 1)); use a slice"),
     "pixels": (lambda _, x: x * x[:, :1], "one shape, or one factor for each channel"),
-    "scaled": (lambda _, x: x * 2.0, "it multiplies by a constant; use BatchNorm"),
-    "subtracted": (lambda _, x: x - 1.0, "it subtracts a constant or broadcasts"),
+    "larger": (lambda m, x: x[:, :, :1] + m.p, "a constant (1, 3, 4, 4) enlarges"),
+    "divided": (lambda _, x: x / x.exp(), "no such op here"),
+    "ratio": (lambda _, x: x / x.relu(), "it divides by a computed tensor; use a product"),
     "alpha": (lambda _, x: x.sub(x.relu(), alpha=2), "alpha is 2; use alpha 1"),
     "elu": (lambda _, x: elu(x, alpha=0.5), "alpha is 0.5; use alpha 1"),
     "uneven": (lambda _, x: interpolate(x, scale_factor=1.4), "use whole factors"),
     "linear": (lambda _, x: interpolate(x, scale_factor=2, mode="bilinear"), "mode='nearest'"),
     "axis": (lambda _, x: x.argmax(2), "it runs over axis 2 of (1, 3, 4, 4); use axis 1"),
-    "image": (lambda _, x: x.argmax(1), "it takes the channel axis off an image; use keepdim"),
+    "image": (
+        lambda _, x: x.argmax(1),
+        "it takes the channel axis off an image",
+    ),
 }
+
+
+MEANT = {
+    "scaled": lambda _, x: 2.0 * x / 3,
+    "shifted": lambda _, x: 1.5 - (x - 0.5),
+    "channels": lambda m, x: x.relu() * m.q + m.q,
+    "whole": lambda m, x: m.p - x * m.p,
+    "flattened": lambda _, x: x.flatten(1)[:, 3:],
+    "flat": lambda _, x: x.flatten(1),
+    "column": lambda _, x: x[:, 0],
+    "largest": lambda _, x: x.amax((2, 3)),
+    "permuted": lambda _, x: x.permute(0, 2, 3, 1),
+    "there and back": lambda _, x: x.permute(0, 3, 1, 2).relu().permute(0, 2, 3, 1),
+    "turned": lambda _, x: x.transpose(2, 3) + x,
+    "shuffled": lambda _, x: x.reshape(1, 3, 2, 2, 4).transpose(1, 2).reshape(1, 6, 2, 4).relu(),
+    "images": lambda _, x: relu6(x.transpose(1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_constants_and_turns_mean_the_same(name: str) -> None:
+    """Also where elements have to be moved."""
+    module = networks.Lambda(MEANT[name])
+    assert_same(import_module(module, (networks.IMAGE,)), module, tuple(networks.IMAGE.shape))
+
+
+def test_turns_that_undo_each_other_cost_nothing() -> None:
+    """No node moves anything."""
+    graph = import_module(networks.Lambda(MEANT["there and back"]), (networks.IMAGE,))
+    assert [str(node.op) for node in graph.steps] == ["Relu"]
 
 
 @pytest.mark.parametrize("name", REFUSALS)

@@ -5,11 +5,12 @@ A function gets the builder, the call's arguments by name (tensors as Value, wei
 the shape that torch.export recorded for the result.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
+from microai.frontends import layers
+from microai.frontends.arithmetic import Kind, combine
 from microai.frontends.aten_activation import (
     elu,
     gelu,
@@ -20,8 +21,18 @@ from microai.frontends.aten_activation import (
     silu,
     tanh,
 )
-from microai.frontends.aten_axis import argmax, cat, pad, select, slice_axis, split
-from microai.frontends.aten_call import Arguments, bias, reshape, weight
+from microai.frontends.aten_axis import (
+    argmax,
+    cat,
+    pad,
+    permute,
+    reshape,
+    select,
+    slice_axis,
+    split,
+    transpose,
+)
+from microai.frontends.aten_call import Arguments, bias, weight
 from microai.frontends.aten_window import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -33,115 +44,92 @@ from microai.frontends.aten_window import (
     mean,
     upsample,
 )
-from microai.frontends.builder import Builder, RefusedError, Shape, Value
-from microai.ops import Add, Dense, DepthwiseConv, Mul, Relu, Softmax, Sub
+from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
+from microai.frontends.layers import clip, dense
 
 Importer = Callable[[Builder, Arguments, Shape], Value | tuple[Value, ...]]
 
 
-def linear(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """y = x W^T + b; the columns follow the order in which a flattened feature map lies."""
-    x, given = a["input"], weight(a, "weight")
-    if len(x.shape) != 2:
-        raise RefusedError(f"its input has shape {x.shape}", "flatten to (N, features) first")
-    suffix = "" if x.canonical else ".nhwc"
-    taps = b.const(given.name + suffix, given.array[:, x.order])
-    return b.op(Dense(), (x.name, taps, bias(b, a, given, len(given.array))), shape)
+def linear(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """y = x W^T + b."""
+    return dense(b, a["input"], weight(a, "weight"), bias(a))
 
 
-def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """At inference a scale and a shift for each channel: a 1x1 depthwise convolution."""
-    x = a["input"]
-    if not x.canonical or len(x.shape) not in (2, 3, 4):
-        raise RefusedError(f"its input has shape {x.shape}, flattened", "BatchNorm before flatten")
+def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """At inference a scale and a shift for each channel."""
     mean, var = (weight(a, key) for key in ("running_mean", "running_var"))
-    channels = len(mean.array)
-    gamma = a["weight"].array if a.get("weight") else np.ones(channels, np.float32)
-    beta = a["bias"].array if a.get("bias") else np.zeros(channels, np.float32)
-    scale = gamma / np.sqrt(var.array + a["eps"])
+    gamma = a["weight"].array if a.get("weight") else np.ones(len(mean.array), np.float32)
+    beta = a["bias"].array if a.get("bias") else np.zeros(len(mean.array), np.float32)
     stem = mean.name.removesuffix("running_mean")
-    axes = max(len(x.shape) - 2, 1)
-    taps = b.const(f"{stem}scale", scale.reshape(*(1,) * axes, -1))
-    shift = b.const(f"{stem}shift", beta - mean.array * scale)
-    image = reshape(b, {"self": x}, (1, channels, 1)) if len(x.shape) == 2 else x
-    normal = b.op(DepthwiseConv(), (image.name, taps, shift), image.shape)
-    return reshape(b, {"self": normal}, shape) if len(x.shape) == 2 else normal
+    statistics = (gamma, beta, mean.array, var.array)
+    return layers.batch_norm(b, a["input"], stem, statistics, a["eps"])
 
 
-def add(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """Two tensors of one shape."""
-    return _sum(b, a, shape, Add())
+def add(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """Two tensors of one shape, or a constant."""
+    return _combined(b, "add", a)
 
 
-def sub(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """Two tensors of one shape."""
-    return _sum(b, a, shape, Sub())
+def sub(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """Two tensors of one shape, or a constant."""
+    return _combined(b, "sub", a)
 
 
-def _sum(b: Builder, a: Arguments, shape: Shape, op: Add | Sub) -> Value:
-    x, y = a["self"], a["other"]
-    verb = "adds" if isinstance(op, Add) else "subtracts"
-    if not isinstance(x, Value) or not isinstance(y, Value) or x.shape != y.shape:
-        raise RefusedError(f"it {verb} a constant or broadcasts", "two tensors of one shape")
-    if a["alpha"] != 1:
+def rsub(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """A constant minus a tensor."""
+    return _combined(b, "sub", {**a, "self": a["other"], "other": a["self"]})
+
+
+def mul(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """Two tensors of one shape, a factor for each channel, or a constant."""
+    return _combined(b, "mul", a)
+
+
+def div(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """By a constant."""
+    return _combined(b, "div", a)
+
+
+def _combined(b: Builder, kind: Kind, a: Arguments) -> Value:
+    if a.get("alpha", 1) != 1:
         raise RefusedError(f"alpha is {a['alpha']}", "alpha 1")
-    if not np.array_equal(x.order, y.order):
-        raise RefusedError(
-            f"it {verb} a flattened feature map and a vector", "the same before flatten"
-        )
-    return b.op(op, (x.name, y.name), shape, x.order)
+    if a.get("rounding_mode"):
+        raise RefusedError(f"rounding_mode is {a['rounding_mode']}", "true division")
+    x, y = (_operand(b, a[key]) for key in ("self", "other"))
+    return combine(b, kind, x, y)
 
 
-def mul(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """Two tensors of one shape, or one factor for each channel, on either side."""
-    x, y = a["self"], a["other"]
-    if not isinstance(x, Value) or not isinstance(y, Value):
-        raise RefusedError("it multiplies by a constant", "BatchNorm for a scale of each channel")
-    x, y = (x, y) if x.shape == shape else (y, x)
-    factors = (*shape[:2], *(1 for _ in shape[2:]))
-    if x.shape != shape or y.shape not in (shape, factors):
-        raise RefusedError(
-            f"it multiplies {x.shape} by {y.shape}", "one shape, or one factor for each channel"
-        )
-    alike = np.array_equal(x.order, y.order) if x.shape == y.shape else x.canonical and y.canonical
-    if not alike:
-        raise RefusedError("it multiplies a flattened feature map", "the same before flatten")
-    return b.op(Mul(), (x.name, y.name), shape, x.order)
+def _operand(b: Builder, given: Value | Weight | float) -> Value | Weight:
+    if isinstance(given, Value | Weight):
+        return given
+    return Weight(f"{b.place}.constant", np.asarray(given, np.float32))
 
 
-def relu(b: Builder, a: Arguments, shape: Shape) -> Value:
+def relu(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """relu."""
-    return _rectify(b, a["self"], (0, None), shape)
+    return clip(b, a["self"], 0, None)
 
 
-def relu6(b: Builder, a: Arguments, shape: Shape) -> Value:
+def relu6(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """relu6."""
-    return _rectify(b, a["self"], (0, 6), shape)
+    return clip(b, a["self"], 0, 6)
 
 
-def hardtanh(b: Builder, a: Arguments, shape: Shape) -> Value:
+def hardtanh(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """A rectifier with limits."""
-    return _rectify(b, a["self"], (a["min_val"], a["max_val"]), shape)
+    return clip(b, a["self"], a["min_val"], a["max_val"])
 
 
-def clamp(b: Builder, a: Arguments, shape: Shape) -> Value:
+def clamp(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """A rectifier with limits."""
-    return _rectify(b, a["self"], (a["min"], a.get("max")), shape)
+    return clip(b, a["self"], a["min"], a.get("max"))
 
 
-def _rectify(
-    b: Builder, x: Value, limits: tuple[float | None, float | None], shape: Shape
-) -> Value:
-    low, high = (None if end is None or math.isinf(end) else float(end) for end in limits)
-    return b.op(Relu(high, low), (x.name,), shape, x.order)
-
-
-def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:
-    """Over the channels, which come last here."""
-    x = a["self"]
-    if len(shape) not in (2, 3, 4) or a["dim"] % len(shape) != 1 or a.get("dtype"):
-        raise RefusedError(f"it runs over axis {a['dim']} of {shape}", "axis 1, the channels")
-    return b.op(Softmax(), (x.name,), shape, x.order)
+def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+    """Over the channels."""
+    if a.get("dtype"):
+        raise RefusedError(f"its dtype is {a['dtype']}", "float32")
+    return layers.softmax(b, a["self"], a["dim"])
 
 
 def same(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
@@ -164,6 +152,9 @@ IMPORTERS: dict[str, Importer] = {
     "add.Tensor": add,
     "mul.Tensor": mul,
     "sub.Tensor": sub,
+    "rsub.Scalar": rsub,
+    "div.Tensor": div,
+    "div.Tensor_mode": div,
     "relu.default": relu,
     "relu6.default": relu6,
     "hardtanh.default": hardtanh,
@@ -185,7 +176,10 @@ IMPORTERS: dict[str, Importer] = {
     "amax.default": amax,
     "flatten.using_ints": reshape,
     "view.default": reshape,
+    "_unsafe_view.default": reshape,
     "reshape.default": reshape,
+    "permute.default": permute,
+    "transpose.int": transpose,
     "squeeze.dim": reshape,
     "squeeze.dims": reshape,
     "squeeze.default": reshape,
@@ -237,7 +231,5 @@ INSTEAD = {
     "softplus": "ELU",
     "upsample_bilinear2d": "mode='nearest'",
     "upsample_linear1d": "mode='nearest'",
-    "permute": "a network that keeps (N, C, H, W)",
-    "transpose": "a network that keeps (N, C, H, W)",
 }
 """What to use in place of operators that have no importer."""

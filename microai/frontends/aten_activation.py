@@ -3,52 +3,48 @@
 
 from microai.frontends.aten_call import Arguments
 from microai.frontends.builder import Builder, RefusedError, Shape, Value
+from microai.frontends.layers import each
 from microai.ops import Activation
 
 
-def elu(b: Builder, a: Arguments, shape: Shape) -> Value:
+def elu(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """x, or e^x - 1 below 0."""
     if {a["alpha"], a["scale"], a["input_scale"]} != {1}:
         raise RefusedError(f"alpha is {a['alpha']}", "alpha 1")
-    return _each(b, a, shape, Activation("elu"))
+    return each(b, Activation("elu"), a["self"])
 
 
-def gelu(b: Builder, a: Arguments, shape: Shape) -> Value:
+def gelu(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """Exact, or with tanh for the error function."""
     kinds = {"none": Activation("gelu"), "tanh": Activation("gelu_tanh")}
-    return _each(b, a, shape, kinds[a["approximate"]])
+    return each(b, kinds[a["approximate"]], a["self"])
 
 
-def hard_sigmoid(b: Builder, a: Arguments, shape: Shape) -> Value:
+def hard_sigmoid(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """hardsigmoid."""
-    return _each(b, a, shape, Activation("hard_sigmoid"))
+    return each(b, Activation("hard_sigmoid"), a["self"])
 
 
-def hard_swish(b: Builder, a: Arguments, shape: Shape) -> Value:
+def hard_swish(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """hardswish."""
-    return _each(b, a, shape, Activation("hard_swish"))
+    return each(b, Activation("hard_swish"), a["self"])
 
 
-def leaky_relu(b: Builder, a: Arguments, shape: Shape) -> Value:
+def leaky_relu(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """leaky_relu."""
-    return _each(b, a, shape, Activation("leaky_relu", float(a["negative_slope"])))
+    return each(b, Activation("leaky_relu", float(a["negative_slope"])), a["self"])
 
 
-def sigmoid(b: Builder, a: Arguments, shape: Shape) -> Value:
+def sigmoid(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """sigmoid."""
-    return _each(b, a, shape, Activation("sigmoid"))
+    return each(b, Activation("sigmoid"), a["self"])
 
 
-def silu(b: Builder, a: Arguments, shape: Shape) -> Value:
+def silu(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """silu, also called swish."""
-    return _each(b, a, shape, Activation("silu"))
+    return each(b, Activation("silu"), a["self"])
 
 
-def tanh(b: Builder, a: Arguments, shape: Shape) -> Value:
+def tanh(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """tanh."""
-    return _each(b, a, shape, Activation("tanh"))
-
-
-def _each(b: Builder, a: Arguments, shape: Shape, op: Activation) -> Value:
-    x = a["self"]
-    return b.op(op, (x.name,), shape, x.order)
+    return each(b, Activation("tanh"), a["self"])

@@ -6,30 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from microai.frontends.aten_call import Arguments, bias, image, reshape, weight
-from microai.frontends.builder import Builder, RefusedError, Shape, Value, deployed_shape
-from microai.ops import AvgPool, Conv, ConvTranspose, DepthwiseConv, MaxPool, Resize
+from microai.frontends.aten_call import Arguments, bias, weight
+from microai.frontends.builder import Builder, RefusedError, Shape, Value
+from microai.frontends.layers import convolution, image, linear_op, pooled, pooled_globally
+from microai.frontends.layout import reshape
+from microai.ops import AvgPool, Conv, ConvTranspose, MaxPool, Resize
 from microai.ops.resize import nearest
 
 
-def conv(b: Builder, a: Arguments, shape: Shape) -> Value:
+def conv(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """conv1d and conv2d, with numbers or words as padding."""
-    x, given = image(a, "input"), weight(a, "weight")
-    w = given.array
-    kernel = w.shape[2:]
+    w = weight(a, "weight")
+    kernel = w.array.shape[2:]
     stride, dilation = _sizes(a["stride"], kernel), _sizes(a["dilation"], kernel)
-    pads = _pads(a["padding"], kernel, dilation)
-    offset = bias(b, a, given, len(w))
-    if a["groups"] == len(w) == x.shape[1] and len(w) > 1:
-        taps = b.const(given.name, w[:, 0].transpose(*range(1, len(kernel) + 1), 0))
-        return b.op(DepthwiseConv(stride, pads, dilation), (x.name, taps, offset), shape)
-    taps = b.const(given.name, w.transpose(0, *range(2, w.ndim), 1))
-    return b.op(Conv(stride, pads, dilation, a["groups"]), (x.name, taps, offset), shape)
+    op = Conv(stride, _pads(a["padding"], kernel, dilation), dilation, a["groups"])
+    return convolution(b, op, a["input"], w, bias(a))
 
 
-def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:
+def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
     """conv_transpose1d and conv_transpose2d; output_padding is padding less at the end."""
-    x, given = image(a, "input"), weight(a, "weight")
+    given = weight(a, "weight")
     kernel = given.array.shape[2:]
     dilation = _sizes(a["dilation"], kernel)
     if a["groups"] != 1 or set(dilation) != {1}:
@@ -39,15 +35,13 @@ def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:
         )
     both, extra = (_sizes(a[key], kernel) for key in ("padding", "output_padding"))
     pads = tuple(side for p, e in zip(both, extra, strict=True) for side in (p, p - e))
-    taps = b.const(given.name, given.array.transpose(1, *range(2, given.array.ndim), 0))
-    offset = bias(b, a, given, given.array.shape[1])
-    op = ConvTranspose(_sizes(a["stride"], kernel), pads)
-    return b.op(op, (x.name, taps, offset), shape)
+    taps = given.arranged(lambda w: w.transpose(1, *range(2, w.ndim), 0))
+    return linear_op(b, ConvTranspose(_sizes(a["stride"], kernel), pads), a["input"], taps, bias(a))
 
 
 def max_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
     """max_pool1d and max_pool2d; the recorded shape shows whether ceil_mode did anything."""
-    x = image(a, "self")
+    x = a["self"]
     kernel = _sizes(a["kernel_size"], x.shape[2:])
     if set(_sizes(a["dilation"], kernel)) != {1}:
         raise RefusedError(f"dilation is {tuple(a['dilation'])}", "dilation 1")
@@ -58,7 +52,7 @@ def max_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
 
 def avg_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
     """avg_pool1d and avg_pool2d."""
-    x = image(a, "self")
+    x = a["self"]
     if a.get("divisor_override") is not None:
         raise RefusedError("divisor_override is set", "the window's own size")
     kernel = _sizes(a["kernel_size"], x.shape[2:])
@@ -69,26 +63,26 @@ def avg_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
 
 
 def _pooled(b: Builder, op: MaxPool | AvgPool, x: Value, shape: Shape, *, ceil: bool) -> Value:
-    deployed = op.infer(b.nodes[x.name].type).shape
-    if ceil and deployed != deployed_shape(shape):
+    made = pooled(b, op, x)
+    if ceil and made.shape != shape:
         raise RefusedError("ceil_mode adds a partial window", "ceil_mode=False, or padding")
-    return b.op(op, (x.name,), shape)
+    return made
 
 
 def adaptive_avg_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Windows of one size, where the output divides the input."""
     x, kernel = _divided(a, shape)
-    return b.op(AvgPool(kernel, kernel), (x.name,), shape)
+    return pooled(b, AvgPool(kernel, kernel), x)
 
 
 def adaptive_max_pool(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Windows of one size, where the output divides the input."""
     x, kernel = _divided(a, shape)
-    return b.op(MaxPool(kernel, kernel), (x.name,), shape)
+    return pooled(b, MaxPool(kernel, kernel), x)
 
 
 def _divided(a: Arguments, shape: Shape) -> tuple[Value, tuple[int, ...]]:
-    x = image(a, "self")
+    x = a["self"]
     if any(size % out for size, out in zip(x.shape[2:], shape[2:], strict=True)):
         raise RefusedError(
             f"{shape[2:]} does not divide {x.shape[2:]}", "an output size that divides the input"
@@ -108,7 +102,7 @@ def amax(b: Builder, a: Arguments, shape: Shape) -> Value:
 
 def upsample(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Nearest; torch computes the pixels' indices in float32, from scales where they are given."""
-    x = image(a, "input" if "input" in a else "self")
+    x = image(b, a["input" if "input" in a else "self"])
     sizes = list(zip(x.shape[2:], shape[2:], strict=True))
     for (before, after), scale in zip(sizes, _scales(a, len(sizes)), strict=True):
         step = np.float32(1 / scale if scale else before / after)
@@ -125,15 +119,14 @@ def _scales(a: Arguments, axes: int) -> Sequence[float | None]:
 
 
 def _global(b: Builder, a: Arguments, shape: Shape, kind: type[AvgPool] | type[MaxPool]) -> Value:
-    x = image(a, "self")
+    x = a["self"]
     rank = len(x.shape)
     given = [a["dim"]] if isinstance(a["dim"], int) else a["dim"] or ()
     if {d % rank for d in given} != set(range(2, rank)) or a.get("dtype"):
         wanted = "(2, 3)" if rank == 4 else "2"
         raise RefusedError(f"it reduces over {a['dim']}", f"all but the channels, dim={wanted}")
-    kernel = x.shape[2:]
-    pooled = b.op(kind(kernel, kernel), (x.name,), (*x.shape[:2], *(1 for _ in kernel)))
-    return pooled if len(shape) == rank else reshape(b, {"self": pooled}, shape)
+    whole = pooled_globally(b, kind, x)
+    return whole if len(shape) == rank else reshape(b, whole, shape)
 
 
 def _sizes(value: int | Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:

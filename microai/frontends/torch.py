@@ -22,13 +22,14 @@ from torch.export.graph_signature import OutputKind
 
 from microai.errors import ShapeError, UnsupportedError, UsageError
 from microai.frontends.aten import IMPORTERS, INSTEAD
-from microai.frontends.aten_call import Weight
-from microai.frontends.builder import Builder, RefusedError, Shape, Value
+from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
 from microai.frontends.fx_names import describe, place
+from microai.frontends.layout import arranged
 from microai.graph import Graph, drop_dead, verify
 
 USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
 WEIGHTS = ("weight", "bias", "running_mean", "running_var")  # arguments that may be parameters
+ARITHMETIC = ("add", "sub", "mul", "div")  # ops whose operands may be
 SUPPORTED = "one that `microai ops` lists"
 
 
@@ -116,8 +117,7 @@ class _Reader:
         try:
             value: Imported = read(node)
         except RefusedError as refused:
-            instead = f"; use {refused.instead}" if refused.instead else ""
-            self.problems.append(f"{describe(node)}: {refused.why}{instead}")
+            self.problems.append(f"{describe(node)}: {refused}")
             return None
         except ShapeError as error:
             self.problems.append(f"{describe(node)}: {error}")
@@ -181,8 +181,10 @@ class _Reader:
         bound |= {a.name: given for a, given in zip(schema, node.args, strict=False)}
         bound |= node.kwargs
         resolved = {name: self._resolve(given) for name, given in bound.items()}
+        kind = str(node.target).removeprefix("aten.").partition(".")[0]
         for name, given in resolved.items():
-            if isinstance(given, Weight) and name not in WEIGHTS:
+            operand = name in ("self", "other") and kind in ARITHMETIC
+            if isinstance(given, Weight) and name not in WEIGHTS and not operand:
                 raise RefusedError(f"its {name!r} is the constant {given.name}", "computed tensors")
         return resolved
 
@@ -197,18 +199,21 @@ class _Reader:
 
     def _outputs(self, node: Any) -> list[Value]:
         specs = zip(node.args[0], self.signature.output_specs, strict=True)
-        values = [self._resolve(given) for given, spec in specs if spec.kind == USER_OUTPUT]
+        given_back = [given for given, spec in specs if spec.kind == USER_OUTPUT]
+        values = [self._guarded(given, self._output) for given in given_back]
         for mutated in self.signature.buffers_to_mutate.values():
             self.problems.append(f"{mutated}: forward writes to this buffer; keep it constant")
-        for value in values:
-            if not isinstance(value, Value | _Broken):
-                self.problems.append(f"an output is {type(value).__name__}; return tensors only")
-            if isinstance(value, Value) and not value.canonical:
-                self.problems.append(
-                    f"{value.name}: a flattened feature map is an output; "
-                    "return it before flatten, or put a Linear behind it"
-                )
         return [value for value in values if isinstance(value, Value)]
+
+    def _output(self, given: Any) -> Imported:
+        """Its elements lie as deployed ones do."""
+        value = self._resolve(given)
+        if isinstance(value, _Broken):
+            return None
+        if not isinstance(value, Value):
+            raise RefusedError(f"an output is {type(value).__name__}", "tensors only")
+        self.builder.place = f"{value.name}.arranged"
+        return arranged(self.builder, value)
 
 
 class _Broken:

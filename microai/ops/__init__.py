@@ -22,6 +22,7 @@ from microai.ops.resize import Resize
 from microai.ops.slice import Slice
 from microai.ops.softmax import Softmax
 from microai.ops.sub import Sub
+from microai.ops.transpose import Transpose
 
 OPS: tuple[type[Op], ...] = (
     Activation,
@@ -44,6 +45,7 @@ OPS: tuple[type[Op], ...] = (
     Slice,
     Softmax,
     Sub,
+    Transpose,
 )
 CLAMPING = Add | Conv | ConvTranspose | Dense | DepthwiseConv | Mul | Sub
 """Ops that can limit their own output."""
