@@ -7,6 +7,7 @@ a pass returns a new graph.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from inspect import Parameter, signature
 from typing import Literal
 
@@ -41,10 +42,11 @@ class Graph:
     weights: Mapping[str, Array]
 
     def __getitem__(self, name: str) -> Node:
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
 
     @property
     def inputs(self) -> tuple[Node, ...]:

@@ -14,10 +14,11 @@ Shape = tuple[int, ...]
 
 
 def load_model(model: str, input_shape: Shape | None = None) -> Graph:
-    """The graph of `file.py:factory`, `file.pt2` or `file.mai`."""
+    """The graph of `file.py:factory`, or of a file with one of the endings in READERS."""
     path = Path(model.rpartition(":")[0] if re.search(r"\.py:\w+$", model) else model)
     if path.suffix not in READERS:
-        raise UsageError(f"{model!r}: expected one of path/to/file.py:factory, file.pt2, file.mai")
+        hint = INSTEAD.get(path.suffix, f"expected path/to/file.py:factory, {', '.join(ENDINGS)}")
+        raise UsageError(f"{model!r}: {hint}")
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     return READERS[path.suffix](model, input_shape)
@@ -27,13 +28,13 @@ def _read_python(model: str, input_shape: Shape | None) -> Graph:
     path, _, factory = model.rpartition(":")
     if not path:
         raise UsageError(f"{model!r}: name the factory too: {model}:factory")
-    with _torch_needed():
+    with _needed("torch"):
         from microai.frontends.torch import import_factory
     return import_factory(Path(path), factory, input_shape)
 
 
 def _read_pt2(model: str, _: Shape | None) -> Graph:
-    with _torch_needed():
+    with _needed("torch"):
         from microai.frontends.torch import import_pt2
     return import_pt2(Path(model))
 
@@ -42,18 +43,33 @@ def _read_mai(model: str, _: Shape | None) -> Graph:
     return load_mai(Path(model))
 
 
+def _read_tflite(model: str, _: Shape | None) -> Graph:
+    with _needed("tflite", "flatbuffers"):
+        from microai.frontends.tflite import import_tflite
+    return import_tflite(Path(model))
+
+
 @contextmanager
-def _torch_needed() -> Iterator[None]:
+def _needed(*packages: str) -> Iterator[None]:
+    """What the first of them is the extra for."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        if error.name not in packages:
             raise
-        raise DeviceError("PyTorch is not installed: pip install 'microai[torch]'") from None
+        extra = packages[0]
+        raise DeviceError(
+            f"{error.name} is not installed: pip install 'microai[{extra}]'"
+        ) from None
 
 
 READERS: dict[str, Callable[[str, Shape | None], Graph]] = {
     ".py": _read_python,
     ".pt2": _read_pt2,
     ".mai": _read_mai,
+    ".tflite": _read_tflite,
 }
+ENDINGS = [f"file{ending}" for ending in READERS if ending != ".py"]
+INSTEAD = {".h5": "Keras files are not read; export it to ONNX or TFLite"}
+INSTEAD[".keras"] = INSTEAD[".h5"]
+"""What to do with other tools' files."""

@@ -81,15 +81,6 @@ class Weight:
         quant = self.quant and replace(self.quant, axis=axis)
         return replace(self, array=move(self.array), quant=quant)
 
-    def along(self, axis: int) -> "Weight":
-        """Itself, once its scales are one, or one for each index of `axis`; else RefusedError."""
-        if self.quant and len(self.quant.scale) > 1 and self.quant.axis != axis:
-            raise RefusedError(
-                f"its weights have a scale for each index of axis {self.quant.axis}",
-                f"one scale, or one for each output channel, axis {axis}",
-            )
-        return self
-
 
 def deployed_shape(shape: Shape, layout: Layout) -> Shape:
     """The model's shape with the channels last."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
 from microai.frontends.layout import arranged, reshape, shaped
+from microai.frontends.storage import centered
 from microai.op import Op
 from microai.ops import ArgMax, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu, Softmax
 from microai.types import Array
@@ -36,7 +37,7 @@ def windowed(x: Value, sizes: Shape, channels: int) -> Shape:
 
 def convolution(b: Builder, op: Conv, x: Value, w: Weight, bias: Weight | None) -> Value:
     """w (O, I / groups, kernel ...); one input channel and one filter a group is depthwise."""
-    w = w.along(0)
+    w = centered(w, 0)
     if op.groups == len(w.array) == w.array.shape[1] * op.groups > 1:
         depthwise = DepthwiseConv(op.stride, op.pads, op.dilation)
         last = w.array.ndim - 2
@@ -51,7 +52,7 @@ def linear_op(b: Builder, op: Op, x: Value, w: Weight, bias: Weight | None) -> V
     x = image(b, x)
     axis = op.CHANNEL_AXIS[1] % w.array.ndim
     channels = w.array.shape[axis]
-    names = (x.name, b.const(w.along(axis)), b.const(bias or zeros(w, channels)))
+    names = (x.name, b.const(centered(w, axis)), b.const(bias or zeros(w, channels)))
     kind = op.infer(*(b.nodes[name].type for name in names))
     return b.op(op, names, windowed(x, kind.shape[1:-1], channels))
 
@@ -62,7 +63,7 @@ def dense(b: Builder, x: Value, w: Weight, bias: Weight | None) -> Value:
         raise RefusedError(f"its input has shape {x.shape}", "flatten to (1, features) first")
     if w.array.ndim != 2 or w.array.shape[1] != x.shape[1]:
         raise RefusedError(f"its weights are {w.array.shape}, its input is {x.shape}")
-    w = w.along(0)
+    w = centered(w, 0)
     if x.moved is not None:
         w = replace(w.arranged(lambda array: array[:, x.order]), name=f"{w.name}.nhwc")
     offset = b.const(bias or zeros(w, len(w.array)))
