@@ -43,6 +43,12 @@ def _read_mai(model: str, _: Shape | None) -> Graph:
     return load_mai(Path(model))
 
 
+def _read_onnx(model: str, input_shape: Shape | None) -> Graph:
+    with _needed("onnx", "google"):
+        from microai.frontends.onnx import import_onnx
+    return import_onnx(Path(model), input_shape)
+
+
 def _read_tflite(model: str, _: Shape | None) -> Graph:
     with _needed("tflite", "flatbuffers"):
         from microai.frontends.tflite import import_tflite
@@ -67,6 +73,7 @@ READERS: dict[str, Callable[[str, Shape | None], Graph]] = {
     ".py": _read_python,
     ".pt2": _read_pt2,
     ".mai": _read_mai,
+    ".onnx": _read_onnx,
     ".tflite": _read_tflite,
 }
 ENDINGS = [f"file{ending}" for ending in READERS if ending != ".py"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
-from microai.frontends.layout import arranged, reshape, shaped
+from microai.frontends.layout import arranged, reshape, shaped, transpose
 from microai.frontends.storage import centered
 from microai.op import Op
 from microai.ops import ArgMax, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu, Softmax
@@ -157,3 +157,24 @@ def arg_max(b: Builder, x: Value, axis: int, *, keep: bool) -> Value:
     return (
         largest if keep else reshape(b, largest, tuple(s for i, s in enumerate(whole) if i != last))
     )
+
+
+def turned(w: Weight) -> Weight:
+    """A matrix (O, I) as (I, O), or back; scales stay with their channels."""
+    if w.array.ndim != 2:
+        raise RefusedError(f"its weights are {w.array.shape}", "a matrix")
+    return w.arranged(lambda a: a.T, axis=1 - (w.quant.axis if w.quant else 0))
+
+
+def matrix(b: Builder, x: Value, w: Weight, bias: Weight | None) -> Value:
+    """x times w (I, O): a vector, or the rows of (1, T, I)."""
+    if w.array.ndim != 2 or w.array.shape[0] != x.shape[-1]:
+        raise RefusedError(f"it multiplies {x.shape} by {w.array.shape}", "a constant matrix")
+    rows = turned(centered(w, 1))
+    if len(x.shape) == 2:
+        return dense(b, x, rows, bias)
+    if len(x.shape) != 3 or x.layout == "last":
+        raise RefusedError(f"its input has shape {x.shape}", "a vector, or rows (1, T, features)")
+    taps = rows.arranged(lambda a: a[:, None, :])
+    signal = transpose(b, x, (0, 2, 1))
+    return transpose(b, linear_op(b, Conv(), signal, taps, bias), (0, 2, 1))

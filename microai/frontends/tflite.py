@@ -5,16 +5,15 @@ Every integer tensor is read as what it means, real numbers that were quantized;
 finds the ops that run in integers.
 """
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from microai.errors import ShapeError, UnsupportedError
 from microai.frontends.builder import Builder, RefusedError, Value, Weight
 from microai.frontends.integers import in_integers
 from microai.frontends.layout import arranged
+from microai.frontends.problems import Problems
 from microai.frontends.storage import quant_of, weight_of
 from microai.frontends.tflite_call import Call
 from microai.frontends.tflite_file import File, Operator, Tensor, read_file
@@ -41,28 +40,22 @@ class _Reader:
         self.file = file
         self.builder = Builder("last")
         self.held: dict[int, Held] = {}
-        self.problems: list[str] = []
+        self.problems = Problems()
 
     def read(self) -> Graph:
         """The graph, or every problem in one message."""
         for index in self.file.inputs:
-            self._guarded(f"input {self._name(index)}", partial(self._input, index))
+            self.problems.guard(f"input {self._name(index)}", partial(self._input, index))
         for number, operator in enumerate(self.file.operators):
             place = self._place(operator, number)
-            self._guarded(f"{place}: {operator.name}", partial(self._run, operator, place))
+            self.problems.guard(f"{place}: {operator.name}", partial(self._run, operator, place))
         outputs: list[Value] = []
         for index in self.file.outputs:
-            self._guarded(f"output {self._name(index)}", partial(self._output, index, outputs))
-        if self.problems:
-            problems = dict.fromkeys(self.problems)
-            raise UnsupportedError("cannot deploy this network:\n  " + "\n  ".join(problems))
+            self.problems.guard(
+                f"output {self._name(index)}", partial(self._output, index, outputs)
+            )
+        self.problems.report()
         return self.builder.graph(outputs)
-
-    def _guarded(self, what: str, read: Callable[[], None]) -> None:
-        try:
-            read()
-        except (RefusedError, ShapeError) as error:
-            self.problems.append(f"{what}: {error}")
 
     def _name(self, index: int) -> str:
         """Converters join the names of fused layers by semicolons, the last layer's first."""

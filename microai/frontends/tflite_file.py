@@ -168,9 +168,7 @@ def _tensor(tensor: Any, buffers: list[Any]) -> Tensor:
     if tensor.Type() not in DTYPES:
         raise ValueError(f"tensor {name!r} has type {tensor.Type()}")
     if tensor.Sparsity() is not None:
-        raise UnsupportedError(
-            f"tensor {name!r} is sparse; convert the model without pruning's format"
-        )
+        raise UnsupportedError(f"tensor {name!r} is sparse; convert it to a dense one")
     if len(shape) > 8 or any(size < 0 for size in shape):
         raise ValueError(f"tensor {name!r} has shape {shape}")
     if not 0 <= tensor.Buffer() < len(buffers):

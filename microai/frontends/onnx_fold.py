@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX operators on constants, and on shapes: computed now, in numpy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from microai.frontends.builder import Builder, RefusedError, Weight
+from microai.frontends.onnx_call import Call, axis_of
+from microai.frontends.onnx_file import TYPES
+from microai.types import Array
+
+LARGEST = 1 << 24  # elements of a result
+
+
+def foldable(op: str, call: Call) -> bool:
+    """Whether the node can be computed now."""
+    plain = all(i is None or (isinstance(i, Weight) and i.quant is None) for i in call.inputs)
+    return op in FOLDS and plain
+
+
+def fold(op: str, call: Call) -> Weight:
+    """The result as a constant; RefusedError where numpy cannot."""
+    try:
+        with np.errstate(all="ignore"):
+            made = np.asarray(FOLDS[op](call))
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError, ZeroDivisionError):
+        shapes = [i.array.shape for i in call.inputs if isinstance(i, Weight)]
+        raise RefusedError(f"it cannot be computed from constants {shapes}") from None
+    if made.size > LARGEST:
+        raise RefusedError(f"it makes a constant of {made.size} elements", f"{LARGEST} at most")
+    return Weight(call.name, made)
+
+
+def shape_of(b: Builder, call: Call) -> Weight:  # noqa: ARG001  an importer like the others
+    """The shape of a computed tensor, or a part of it."""
+    shape = call.value().shape
+    return Weight(call.name, np.asarray(_part(call, shape), np.int64))
+
+
+def constant(b: Builder, call: Call) -> Weight:  # noqa: ARG001  an importer like the others
+    """Constant."""
+    for key in ("value", "value_float", "value_int", "value_floats", "value_ints"):
+        if key in call.attributes:
+            found = call.attributes[key]
+            if isinstance(found, str):
+                break
+            kind = None if isinstance(found, np.ndarray) else _kind(key)
+            return Weight(call.name, np.asarray(found, kind))
+    raise RefusedError("its value is no tensor of numbers")
+
+
+def _kind(key: str) -> str:
+    return "float32" if "float" in key else "int64"
+
+
+def _part(call: Call, shape: tuple[int, ...]) -> tuple[int, ...]:
+    end = call.number("end", len(shape))
+    return shape[call.number("start") : end]
+
+
+def _array(call: Call, position: int = 0) -> Array:
+    return call.weight(position).array
+
+
+def _two(function: Callable[[Array, Array], Any]) -> Callable[[Call], Any]:
+    def run(call: Call) -> Any:
+        x, y = _array(call), _array(call, 1)
+        if np.prod(np.broadcast_shapes(x.shape, y.shape), dtype=float) > LARGEST:
+            raise ValueError("too large")
+        return np.asarray(function(x, y)).astype(x.dtype)
+
+    return run
+
+
+def _one(function: Callable[[Array], Any]) -> Callable[[Call], Any]:
+    return lambda call: np.asarray(function(_array(call))).astype(_array(call).dtype)
+
+
+def _divide(x: Array, y: Array) -> Any:
+    return x / y if x.dtype.kind == "f" else np.trunc(x / y)
+
+
+def _cast(call: Call) -> Any:
+    return _array(call).astype(TYPES[call.number("to")])
+
+
+def _concat(call: Call) -> Any:
+    return np.concatenate(
+        [_array(call, i) for i in range(len(call.inputs))], axis=call.number("axis")
+    )
+
+
+def _constant_of_shape(call: Call) -> Any:
+    shape = call.listed(0)
+    value = np.asarray(call.attributes.get("value", np.zeros(1, np.float32)))
+    if min(shape, default=0) < 0 or np.prod(shape, dtype=float) > LARGEST:
+        raise ValueError("too large")
+    return np.full(shape, value.ravel()[0], value.dtype)
+
+
+def _expand(call: Call) -> Any:
+    x = _array(call)
+    shape = np.broadcast_shapes(x.shape, tuple(call.listed(1)))
+    if np.prod(shape, dtype=float) > LARGEST:
+        raise ValueError("too large")
+    return np.broadcast_to(x, shape)
+
+
+def _flatten(call: Call) -> Any:
+    x = _array(call)
+    at = axis_of(call.number("axis", 1), x.ndim) if x.ndim else 0
+    return x.reshape(int(np.prod(x.shape[:at])), -1)
+
+
+def _gather(call: Call) -> Any:
+    indices = _array(call, 1)
+    if indices.size * _array(call).size > LARGEST:
+        raise ValueError("too large")
+    return np.take(_array(call), indices, axis=call.number("axis"))
+
+
+def _range(call: Call) -> Any:
+    start, stop, step = (_array(call, i).item() for i in range(3))
+    if abs((stop - start) / step) > LARGEST:
+        raise ValueError("too large")
+    return np.arange(start, stop, step).astype(_array(call).dtype)
+
+
+def _reshape(call: Call) -> Any:
+    x = _array(call)
+    wanted = [x.shape[i] if n == 0 else n for i, n in enumerate(call.listed(1))]
+    return x.reshape(wanted)
+
+
+def _slice(call: Call) -> Any:
+    x = _array(call)
+    old = call.opset < 10
+    starts, ends = (call.ints(k) for k in ("starts", "ends")) if old else (
+        call.listed(1), call.listed(2)
+    )  # fmt: skip
+    axes = call.axes(3) or list(range(len(starts)))
+    steps = call.listed(4) if call.has(4) else [1] * len(starts)
+    index = [slice(None)] * x.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        index[axis_of(axis, x.ndim)] = slice(start, end, step)
+    return x[tuple(index)]
+
+
+def _squeeze(call: Call) -> Any:
+    axes = call.axes(1)
+    return np.squeeze(_array(call), tuple(axes) if axes is not None else None)
+
+
+def _transpose(call: Call) -> Any:
+    x = _array(call)
+    return x.transpose(call.ints("perm", list(reversed(range(x.ndim)))))
+
+
+FOLDS: dict[str, Callable[[Call], Any]] = {
+    "Add": _two(np.add),
+    "Cast": _cast,
+    "Ceil": _one(np.ceil),
+    "Concat": _concat,
+    "ConstantOfShape": _constant_of_shape,
+    "Div": _two(_divide),
+    "Expand": _expand,
+    "Flatten": _flatten,
+    "Floor": _one(np.floor),
+    "Gather": _gather,
+    "Identity": _array,
+    "Mul": _two(np.multiply),
+    "Neg": _one(np.negative),
+    "Range": _range,
+    "Reciprocal": _one(np.reciprocal),
+    "ReduceProd": lambda call: np.prod(_array(call), keepdims=bool(call.number("keepdims", 1))),
+    "Reshape": _reshape,
+    "Shape": lambda call: np.asarray(_part(call, _array(call).shape), np.int64),
+    "Slice": _slice,
+    "Sqrt": _one(np.sqrt),
+    "Squeeze": _squeeze,
+    "Sub": _two(np.subtract),
+    "Transpose": _transpose,
+    "Unsqueeze": lambda call: np.expand_dims(_array(call), tuple(call.axes(1) or ())),
+}
+"""What exporters compute from constants."""

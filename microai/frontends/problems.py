@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything in a model that cannot be deployed, in one message."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from microai.errors import ShapeError, UnsupportedError
+from microai.frontends.builder import RefusedError
+
+
+@dataclass
+class Problems:
+    """Collects a sentence for each place."""
+
+    sentences: list[str] = field(default_factory=list)
+
+    def guard(self, place: str, read: Callable[[], None]) -> None:
+        """Run one step of an import; what it refuses is noted under its place."""
+        try:
+            read()
+        except (RefusedError, ShapeError) as error:
+            self.sentences.append(f"{place}: {error}")
+
+    def report(self) -> None:
+        """UnsupportedError with all sentences, where there are any."""
+        if self.sentences:
+            lines = "\n  ".join(dict.fromkeys(self.sentences))
+            raise UnsupportedError(f"cannot deploy this network:\n  {lines}")
