@@ -19,10 +19,11 @@ from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
 from microai.source import Question
 
-Model = Annotated[str, typer.Argument(help="file.py:factory, file.pt2 or file.mai")]
+FILES = "file.py:factory, .pt2, .onnx, .tflite or .mai"
+Model = Annotated[str, typer.Argument(help=FILES)]
 MaybeModel = Annotated[
     str | None,
-    typer.Argument(help="file.py:factory, file.pt2 or file.mai; none is the digits example"),
+    typer.Argument(help=f"{FILES}; none is the digits example"),
 ]
 LayerSchemes = Annotated[
     list[str] | None, typer.Option("--layer", help="NAME=SCHEME for one layer; may be repeated.")

@@ -42,9 +42,16 @@ def _arranged(node: Node, name: str, array: Array, path: Path) -> Array:
         return np.ascontiguousarray(array.transpose(axes) if axes else array)
     if array.shape[1:] == node.type.shape[1:]:
         return array
+    for shape in (own, node.type.shape):  # axes of size 1 may be left out
+        if _whole(array.shape[1:]) == _whole(shape[1:]):
+            return _arranged(node, name, array.reshape(len(array), *shape[1:]), path)
     layouts = dict.fromkeys((own[1:], node.type.shape[1:]))
     expected = " or, as deployed, ".join(f"({', '.join(['N', *map(str, s)])})" for s in layouts)
     raise UsageError(f"{path}: {name} has shape {array.shape}, expected {expected}")
+
+
+def _whole(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
 
 
 def own_shape(node: Node) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ import numpy as np
 
 from microai.errors import DeviceError, Tell, UsageError
 from microai.files import load_arrays
+from microai.fixedpoint import dequantize
 from microai.frontends import load_model
-from microai.graph import Graph
+from microai.graph import Graph, Node
 from microai.names import is_prefix
 from microai.op import Input
 from microai.quantize.scheme import SCHEMES, Scheme
 from microai.samples import labels_of, normalized, samples_of, with_statistics
-from microai.types import Array, Arrays
+from microai.types import Array, Arrays, QTensor
 
 RANDOM_SAMPLES = 8
 
@@ -113,11 +114,17 @@ def with_samples(source: Source, seed: int, tell: Tell) -> Source:
         return replace(source, samples=source.calibration)
     tell(f"no --data: using {RANDOM_SAMPLES} random samples")
     random = np.random.default_rng(seed)
-    drawn = {
-        node.name: random.standard_normal((RANDOM_SAMPLES, *node.type.shape[1:]), np.float32)
-        for node in source.graph.inputs
-    }
+    drawn = {node.name: _drawn(node, random) for node in source.graph.inputs}
     return replace(source, samples=drawn)
+
+
+def _drawn(node: Node, random: np.random.Generator) -> Array:
+    """Integers of an input's whole range as real numbers; normal ones where it has no range."""
+    shape, quant = (RANDOM_SAMPLES, *node.type.shape[1:]), node.type.quant
+    if quant is None:
+        return random.standard_normal(shape, np.float32)
+    ints = random.integers(quant.low, quant.high, shape, endpoint=True)
+    return dequantize(QTensor(ints, quant)).astype(np.float32)
 
 
 def _digits(question: Question, tell: Tell) -> Source:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from microai.frontends.builder import Builder, RefusedError, Value, Weight
+from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
 from microai.frontends.layers import affine, windowed
 from microai.frontends.layout import arranged, shaped
 from microai.ops import Add, Mul, Sub
@@ -68,7 +68,7 @@ def _with_constant(b: Builder, kind: Kind, x: Value, c: Weight, *, first: bool) 
     reals = c.reals
     if kind == "div" and (first or not np.all(reals)):
         raise RefusedError("it divides by a tensor or by 0", "a product")
-    if np.broadcast_shapes(reals.shape, x.shape) != x.shape:
+    if not _fits(reals.shape, x.shape):
         raise RefusedError(f"a constant {reals.shape} enlarges {x.shape}", "a smaller constant")
     aligned = reals.reshape((1,) * (len(x.shape) - reals.ndim) + reals.shape)
     axis = _channel_axis(x)
@@ -78,6 +78,12 @@ def _with_constant(b: Builder, kind: Kind, x: Value, c: Weight, *, first: bool) 
     if kind == "div":
         kind, aligned = "mul", 1 / aligned
     return _with_tensor(b, kind, x, Weight(c.name, np.broadcast_to(aligned, x.shape)), first=first)
+
+
+def _fits(constant: Shape, shape: Shape) -> bool:
+    """Whether a constant broadcasts to a shape without enlarging it."""
+    sizes = zip(reversed(constant), reversed(shape), strict=False)
+    return len(constant) <= len(shape) and all(c in (1, n) for c, n in sizes)
 
 
 def _coefficients(kind: Kind, c: Array, *, first: bool) -> tuple[Array, Array]:

@@ -33,7 +33,6 @@ Attribute = int | float | str | list[int] | list[float] | Array
 class OnnxNode:
     """`op` has its domain in front where that is not ONNX's own; an absent input is ''."""
 
-    name: str
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -91,10 +90,15 @@ def _file(model: Any, folder: Path) -> OnnxFile:
         raise UnsupportedError(f"its opset is {opset}, expected {span}: export it again")
     if graph.sparse_initializer or model.functions:
         raise UnsupportedError("it has sparse initializers or functions; export it without")
-    constants = {tensor.name: _array(tensor, folder) for tensor in graph.initializer}
-    inputs = tuple(_input(value) for value in graph.input if value.name not in constants)
+    constants = {_text(tensor.name): _array(tensor, folder) for tensor in graph.initializer}
+    inputs = tuple(_input(value) for value in graph.input if _text(value.name) not in constants)
     nodes = tuple(_node(node, folder) for node in graph.node)
-    return OnnxFile(opset, nodes, constants, inputs, tuple(o.name for o in graph.output))
+    return OnnxFile(opset, nodes, constants, inputs, tuple(_text(o.name) for o in graph.output))
+
+
+def _text(raw: Any) -> str:
+    """A name; bytes that are no text come as bytes."""
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
 
 
 def _input(value: Any) -> OnnxInput:
@@ -104,16 +108,19 @@ def _input(value: Any) -> OnnxInput:
     if len(kind.shape.dim) > 8:
         raise ValueError(f"input {value.name!r} has {len(kind.shape.dim)} axes")
     shape = tuple(max(int(d.dim_value), 0) for d in kind.shape.dim)
-    return OnnxInput(value.name, shape, TYPES[kind.elem_type])
+    return OnnxInput(_text(value.name), shape, TYPES[kind.elem_type])
 
 
 def _node(node: Any, folder: Path) -> OnnxNode:
     if len(node.attribute) > MOST or len(node.input) > MOST or len(node.output) > MOST:
         raise ValueError(f"node {node.name!r} has too many attributes, inputs or outputs")
-    domain = "" if node.domain in KNOWN else f"{node.domain}."
-    attributes = {a.name: _attribute(a, folder) for a in node.attribute}
+    domain = "" if node.domain in KNOWN else f"{_text(node.domain)}."
+    attributes = {_text(a.name): _attribute(a, folder) for a in node.attribute}
     return OnnxNode(
-        node.name, domain + node.op_type, tuple(node.input), tuple(node.output), attributes
+        domain + _text(node.op_type),
+        tuple(map(_text, node.input)),
+        tuple(map(_text, node.output)),
+        attributes,
     )
 
 
@@ -123,7 +130,7 @@ def _attribute(attribute: Any, folder: Path) -> Attribute:
     if attribute.type == kinds.TENSOR:
         return _array(attribute.t, folder)
     if attribute.type == kinds.STRING:
-        return str(attribute.s[:200].decode(errors="replace"))
+        return _text(attribute.s[:200])
     plain = {kinds.FLOAT: "f", kinds.INT: "i"}
     several = {kinds.FLOATS: "floats", kinds.INTS: "ints"}
     if attribute.type in several:
@@ -174,12 +181,16 @@ def _typed(tensor: Any, dtype: str) -> Array:
 
 def _external(tensor: Any, folder: Path) -> bytes:
     """Bytes from a file beside the model, never from outside its folder."""
-    entries = {entry.key: entry.value for entry in tensor.external_data}
+    entries = {_text(entry.key): _text(entry.value) for entry in tensor.external_data}
     location = entries.get("location", "")
-    path = (folder / location).resolve()
-    if not location or not path.is_relative_to(folder.resolve()) or not path.is_file():
+    try:
+        path = (folder / location).resolve()
+        inside = path.is_relative_to(folder.resolve()) and path.is_file()
+    except OSError:  # too long a name
+        inside = False
+    if not inside:
         raise UnsupportedError(
-            f"tensor {tensor.name!r} lies in {location!r}, expected a file in the model's folder"
+            f"tensor {tensor.name!r} lies in {location[:80]!r}, expected in the model's folder"
         )
     offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
     if offset < 0 or length > LARGEST_FILE or (length < 0 and path.stat().st_size > LARGEST_FILE):

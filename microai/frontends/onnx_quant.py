@@ -13,7 +13,7 @@ from microai.frontends.builder import Builder, RefusedError, Value, Weight
 from microai.frontends.layers import each
 from microai.frontends.onnx_call import Call, Held, axis_of
 from microai.frontends.onnx_window import average_pool, conv, global_average_pool
-from microai.frontends.storage import quant_of, weight_of
+from microai.frontends.storage import check_scales, quant_of, weight_of
 from microai.ops import Activation, Dequantize, Quantize
 from microai.types import Quant
 
@@ -54,6 +54,7 @@ def quantized(b: Builder, x: Held, quant: Quant) -> Held:
             raise RefusedError("an activation has a scale for each channel", "one scale")
         b.place = f"{x.name}.{quant.dtype}"
         return b.op(Quantize(), (x.name,), x.shape, x.moved, quant)
+    check_scales(x.name, x.array, quant)
     shape = [1] * x.array.ndim
     if len(quant.scale) > 1:
         shape[quant.axis] = -1

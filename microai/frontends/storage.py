@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from microai.frontends.builder import RefusedError, Weight
-from microai.types import INT_BITS, Array, Quant
+from microai.types import INT_BITS, Array, Quant, TensorType
 
 SIGNED = {"uint8": "int8", "uint16": "int16"}
 """Unsigned storage is the signed one, half its range lower: the same integers, less 128."""
@@ -34,13 +34,20 @@ def quant_of(dtype: str, scale: Array, zero: Array, axis: int = 0) -> Quant:
 
 def weight_of(name: str, array: Array, quant: Quant) -> Weight:
     """A constant in that storage; unsigned integers become signed."""
-    rank_fits = len(quant.scale) == 1 or quant.axis < array.ndim
-    if not rank_fits or len(quant.scale) not in (1, array.shape[quant.axis] if array.ndim else 1):
-        raise RefusedError(
-            f"{name} is {array.shape} with {len(quant.scale)} scales along {quant.axis}"
-        )
+    check_scales(name, array, quant)
+    if array.dtype.kind not in "iu":
+        raise RefusedError(f"{name} is {array.dtype} with a scale", "integers")
     signed = array.astype(np.int64) - _excess(str(array.dtype))
-    return Weight(name, signed.astype("int8" if quant.dtype == "int4" else quant.dtype), quant)
+    if signed.min(initial=0) < quant.low or signed.max(initial=0) > quant.high:
+        raise RefusedError(f"{name} leaves {quant.dtype}")
+    return Weight(name, signed.astype(TensorType((), quant).element), quant)
+
+
+def check_scales(name: str, array: Array, quant: Quant) -> None:
+    """RefusedError unless there is one scale, or one for each index of its axis."""
+    axis, scales = quant.axis, len(quant.scale)
+    if scales > 1 and (axis >= array.ndim or array.shape[axis] != scales):
+        raise RefusedError(f"{name} is {array.shape} with {scales} scales along axis {axis}")
 
 
 def centered(weight: Weight, axis: int) -> Weight:
