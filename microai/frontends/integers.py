@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from microai.fixedpoint import dequantize, half_up
-from microai.graph import Graph, Node
+from microai.graph import Graph, Node, drop_dead
 from microai.op import Const, Input, Source
 from microai.ops import (
     ArgMax,
@@ -38,7 +38,7 @@ SAME_SCALE = 1e-4  # formats keep a bias's scale as a float32 product
 
 def in_integers(graph: Graph) -> Graph:
     """The graph with every op in integers that has them on all sides."""
-    return _Settled(graph, _wanted(graph)).build()
+    return drop_dead(_Settled(graph, _wanted(graph)).build())
 
 
 def _wanted(graph: Graph) -> dict[str, Quant]:

@@ -22,7 +22,7 @@ OTHERS = ("com.microsoft.",)
 
 def import_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
     """The graph, channels last; UnsupportedError lists everything that has no place in it."""
-    graph = drop_dead(in_integers(_Reader(read_file(path), input_shape).read()))
+    graph = in_integers(drop_dead(_Reader(read_file(path), input_shape).read()))
     verify(graph)
     return graph
 

@@ -17,7 +17,7 @@ def quant_of(dtype: str, scale: Array, zero: Array, axis: int = 0) -> Quant:
     signed = SIGNED.get(dtype, dtype)
     if signed not in INT_BITS:
         raise RefusedError(f"it is stored as {dtype}", "int8 or int16")
-    scale, zero = np.ravel(scale), np.ravel(zero) - _excess(dtype)
+    scale, zero = np.ravel(scale), np.ravel(zero).astype(np.int64) - _excess(dtype)
     if not scale.size or not np.isfinite(scale).all() or scale.min() <= 0:
         raise RefusedError(f"its scale is {scale[:4].tolist()}", "positive finite numbers")
     limits = Quant(signed, (1.0,))

@@ -28,7 +28,7 @@ Held = Value | Weight | None
 
 def import_tflite(path: Path) -> Graph:
     """The graph; UnsupportedError lists everything that has no place in it."""
-    graph = drop_dead(in_integers(_Reader(read_file(path)).read()))
+    graph = in_integers(drop_dead(_Reader(read_file(path)).read()))
     verify(graph)
     return graph
 
