@@ -54,7 +54,10 @@ def test_what_pytorch_exports(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "unknown": ("y = LSTM<hidden_size=3>(x, w, w)", "LSTM: no such op here; use convolutions over"),
+    "unknown": (
+        "y = LSTM<hidden_size=3>(x, w, w)",
+        "LSTM: recurrent layers are not built yet; use",
+    ),
     "foreign": ("y = other.Magic(x)", "'Magic' of domain 'other' is a custom operator of another"),
     "made up": ("y = RequantShift(x)", "it is no operator of ONNX but another tool's"),
     "computed weights": ("r = Relu(x)\n y = Conv(x, r)", "its input 1 is computed; use a constant"),

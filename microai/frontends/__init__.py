@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from microai.errors import DeviceError, UsageError
+from microai.errors import DeviceError, UnsupportedError, UsageError
 from microai.graph import Graph
 from microai.save import load as load_mai
 
@@ -16,9 +16,10 @@ Shape = tuple[int, ...]
 def load_model(model: str, input_shape: Shape | None = None) -> Graph:
     """The graph of `file.py:factory`, or of a file with one of the endings in READERS."""
     path = Path(model.rpartition(":")[0] if re.search(r"\.py:\w+$", model) else model)
+    if path.suffix in INSTEAD and path.is_file():
+        raise UnsupportedError(f"{path}: {INSTEAD[path.suffix]}")
     if path.suffix not in READERS:
-        hint = INSTEAD.get(path.suffix, f"expected path/to/file.py:factory, {', '.join(ENDINGS)}")
-        raise UsageError(f"{model!r}: {hint}")
+        raise UsageError(f"{model!r}: expected one of file.py:factory, {', '.join(ENDINGS)}")
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     return READERS[path.suffix](model, input_shape)

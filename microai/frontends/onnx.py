@@ -11,7 +11,7 @@ from microai.frontends.layout import arranged
 from microai.frontends.onnx_call import Call, Held
 from microai.frontends.onnx_file import OnnxFile, OnnxInput, OnnxNode, is_standard, read_file
 from microai.frontends.onnx_fold import fold, foldable
-from microai.frontends.onnx_ops import IMPORTERS, INSTEAD
+from microai.frontends.onnx_ops import IMPORTERS, INSTEAD, RECURRENT
 from microai.frontends.problems import Problems
 from microai.graph import Graph, drop_dead, verify
 
@@ -135,4 +135,6 @@ def _unknown(op: str) -> tuple[str, str]:
         return f"{name!r} of domain {domain!r} is a custom operator of another tool", ""
     if not domain and not is_standard(op):
         return "it is no operator of ONNX but another tool's", ""
+    if name in RECURRENT:
+        return "recurrent layers are not built yet", "convolutions over time"
     return "no such op here", INSTEAD.get(name, "one that `microai ops` lists")

@@ -246,20 +246,17 @@ IMPORTERS: dict[str, Importer] = {
 }
 """Importers by operator, with the domain where it is not ONNX's own."""
 
-RECURRENT = "convolutions over time; recurrent layers are not built yet"
+RECURRENT = ("GRU", "LSTM", "RNN")
 INSTEAD = {
     "ConvInteger": "QLinearConv, or QuantizeLinear and DequantizeLinear around Conv",
     "DynamicQuantizeLinear": "static quantization: ranges are measured before",
-    "GRU": RECURRENT,
     "GroupNormalization": "BatchNormalization",
     "InstanceNormalization": "BatchNormalization",
-    "LSTM": RECURRENT,
     "LayerNormalization": "BatchNormalization",
     "LogSoftmax": "Softmax, or the logits: the largest is the same",
     "MatMulInteger": "QLinearMatMul",
     "Mish": "x * Sigmoid(x)",
     "PRelu": "LeakyRelu",
-    "RNN": RECURRENT,
     "Selu": "Elu",
     "Softplus": "Elu",
 }

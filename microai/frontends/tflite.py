@@ -17,7 +17,7 @@ from microai.frontends.problems import Problems
 from microai.frontends.storage import quant_of, weight_of
 from microai.frontends.tflite_call import Call
 from microai.frontends.tflite_file import File, Operator, Tensor, read_file
-from microai.frontends.tflite_ops import IMPORTERS, INSTEAD
+from microai.frontends.tflite_ops import IMPORTERS, INSTEAD, RECURRENT
 from microai.graph import Graph, drop_dead, verify
 from microai.ops import Dequantize, Quantize
 from microai.types import Quant
@@ -132,6 +132,8 @@ def _unknown(name: str) -> tuple[str, str]:
     """Why there is no importer, and what to use."""
     if name.startswith("custom:"):
         return f"{name.removeprefix('custom:')!r} is a custom operator of another tool", ""
+    if name in RECURRENT:
+        return "recurrent layers are not built yet", "convolutions over time"
     return "no such op here", INSTEAD.get(name, "one that `microai ops` lists")
 
 

@@ -156,16 +156,17 @@ IMPORTERS: dict[str, Importer] = {
 }
 """Importers by the schema's name."""
 
-RECURRENT = "convolutions over time; recurrent layers are not built yet"
+RECURRENT = (
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+    "LSTM",
+    "RNN",
+    "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
+)
 INSTEAD = {
     "BATCH_MATMUL": "a fully connected layer",
-    "BIDIRECTIONAL_SEQUENCE_LSTM": RECURRENT,
-    "BIDIRECTIONAL_SEQUENCE_RNN": RECURRENT,
-    "LSTM": RECURRENT,
     "RESIZE_BILINEAR": "RESIZE_NEAREST_NEIGHBOR",
-    "RNN": RECURRENT,
-    "SVDF": RECURRENT,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": RECURRENT,
-    "UNIDIRECTIONAL_SEQUENCE_RNN": RECURRENT,
 }
 """What to use in place of operators that have no importer."""
