@@ -59,6 +59,12 @@ class Draft:
         array = np.asarray(values if len(values) > 1 else values[0], np.int32)
         return self.constant(f"{self.scope}/{len(self._tensors)}", array)
 
+    def real(self, value: float, kind: TensorType) -> int:
+        """A number as a tensor of one element; integers have it exactly, or nearly so."""
+        quant = kind.quant and Quant(kind.dtype, (value / 16384,))
+        array = np.full((1,) * len(kind.shape), 16384 if quant else value, kind.dtype)
+        return self.constant(f"{self.scope}/{value:g}", array, quant)
+
     def emit(
         self, code: str, inputs: list[int], kind: TensorType, **options: float
     ) -> int:  # fmt: skip

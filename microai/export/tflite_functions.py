@@ -6,6 +6,7 @@ otherwise, a QUANTIZE follows.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from microai.errors import UnsupportedError
 from microai.export.tflite_draft import Draft, image, same
@@ -33,7 +34,48 @@ def activation(draft: Draft, node: Node) -> int:
     """By kind."""
     assert isinstance(node.op, Activation)
     x, out = draft.value(node.inputs[0]), image(node)
-    raise UnsupportedError(f"TFLite has no {node.op}")
+    if node.op.kind in DIRECT:
+        code, options = DIRECT[node.op.kind]
+        if code in INT8_ONLY and out.dtype == "int16":
+            raise UnsupportedError(f"TFLite has no {node.op} in int16")
+        slope = {"Alpha": node.op.slope} if code == "LEAKY_RELU" else {}
+        return draft.emit(code, [x], out, **options, **slope)
+    return COMPOSED[node.op.kind](draft, x, out)
+
+
+def _logistic(draft: Draft, x: int, out: TensorType, code: str = "LOGISTIC") -> int:
+    """int8 as TFLite has it where that is the graph's, else in int16."""
+    if out.dtype == "int8" and not same(out.stored, FIXED[code]["int8"]):
+        made = _fixed(draft, code, *_wide(draft, x, out))
+        return draft.requantized(made, out.quant)
+    return _fixed(draft, code, x, out)
+
+
+def _silu(draft: Draft, x: int, out: TensorType) -> int:
+    """x times its sigmoid."""
+    x, wide = _wide(draft, x, out)
+    quant = wide.quant and FIXED["LOGISTIC"]["int16"]
+    gate = draft.emit("LOGISTIC", [x], replace(wide, quant=quant))
+    return draft.requantized(draft.emit("MUL", [x, gate], wide), out.quant)
+
+
+def _hard_sigmoid(draft: Draft, x: int, out: TensorType) -> int:
+    """min(max(x / 6 + 1 / 2, 0), 1). The product keeps the integers: its scale is a sixth."""
+    x, wide = _wide(draft, x, out)
+    sixth = wide.quant and Quant("int16", (draft.types[x].stored.scale[0] / 6,))
+    share = draft.real(1 / 6, wide)
+    product = draft.emit("MUL", [x, share], replace(wide, quant=sixth))
+    options = {"PotScaleInt16": False}
+    total = draft.emit("ADD", [product, draft.real(0.5, wide)], wide, **options)
+    return draft.requantized(draft.limited(total, (0.0, 1.0)), out.quant)
+
+
+def _wide(draft: Draft, x: int, out: TensorType) -> tuple[int, TensorType]:
+    """int8 as int16, 128 times as fine: what follows may then round more than once."""
+    if out.dtype != "int8":
+        return x, out
+    wide = draft.requantized(x, finer(draft.types[x].stored))
+    return wide, replace(out, quant=finer(out.stored))
 
 
 def _fixed(draft: Draft, code: str, x: int, out: TensorType, **options: float) -> int:
@@ -43,3 +85,19 @@ def _fixed(draft: Draft, code: str, x: int, out: TensorType, **options: float) -
     own = FIXED[code][out.dtype]
     made = draft.emit(code, [x], replace(out, quant=own), **options)
     return draft.requantized(made, out.quant)
+
+
+DIRECT: dict[str, tuple[str, dict[str, bool]]] = {
+    "elu": ("ELU", {}),
+    "gelu": ("GELU", {"Approximate": False}),
+    "gelu_tanh": ("GELU", {"Approximate": True}),
+    "hard_swish": ("HARD_SWISH", {}),
+    "leaky_relu": ("LEAKY_RELU", {}),
+}
+INT8_ONLY = ("ELU", "GELU", "HARD_SWISH")
+COMPOSED = {
+    "hard_sigmoid": _hard_sigmoid,
+    "sigmoid": _logistic,
+    "silu": _silu,
+    "tanh": partial(_logistic, code="TANH"),
+}

@@ -238,10 +238,12 @@ def finer(quant: Quant) -> Quant:
 
 
 def _ones(draft: Draft, kind: TensorType, window: Window) -> tuple[int, int]:
-    """Weights that are the share of each pixel, and no bias."""
+    """Weights that are the share of each pixel, and no bias. As 127: with 1 the sums would be so
+    small that TFLite's first rounding of two is seen.
+    """
     channels, share = kind.shape[-1], 1 / math.prod(window.kernel)
-    taps = np.ones((1, *window.kernel, channels), np.int8)
-    scales = (share,) * channels
+    taps = np.full((1, *window.kernel, channels), 127, np.int8)
+    scales = (share / 127,) * channels
     bias = np.zeros(channels, np.int64 if kind.dtype == "int16" else np.int32)
     return (
         draft.constant(f"{draft.scope}/ones", taps, Quant("int8", scales), 3),
