@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line. Results on stdout, progress on stderr; errors are one line and an exit code."""
 
-import json
 import signal
 import sys
 import tempfile
 import traceback
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +12,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from microai import __version__, pipeline
-from microai.backends import EVERY, kernels
-from microai.board import board_names, emulated, load_board
-from microai.doctor import examine, print_tools
-from microai.errors import DeviceError, MicroaiError, UsageError
+from microai import pipeline
+from microai.asking import COMMANDS
+from microai.board import emulated, load_board
+from microai.errors import MicroaiError, UsageError
+from microai.exchange import export_source
 from microai.experiment import run_experiment
 from microai.files import check_writable
 from microai.names import check_prefix
@@ -46,6 +44,8 @@ from microai.options import (
     Scheme,
     Seed,
     Shape,
+    To,
+    format_of,
     kernels_of,
     question_of,
     recipe_of,
@@ -53,10 +53,15 @@ from microai.options import (
 )
 from microai.pipeline import Job
 from microai.settings import changed, load_experiment
-from microai.show import save_tensors, show_check, show_deployment, show_experiment, stdout
+from microai.show import (
+    save_tensors,
+    show_check,
+    show_deployment,
+    show_experiment,
+    show_export,
+    stdout,
+)
 from microai.source import open_raw, open_source, own_name, with_samples
-from microai.support import support_matrix
-from microai.tables import boards_table, support_table
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -240,41 +245,32 @@ def experiment(
 
 
 @app.command()
-def boards(as_json: Json = False) -> None:
-    """The boards, with their memory and clocks."""
-    found = [load_board(name) for name in board_names()]
-    if as_json:
-        stdout.print_json(json.dumps({"boards": [board.model_dump() for board in found]}))
-        return
-    stdout.print(boards_table(found))
+def export(
+    model: Model,
+    to: To,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file.")],
+    scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
+    layer: LayerSchemes = None,
+    data: Data = None,
+    calibration: Calibration = None,
+    normalize: Normalize = "none",
+    input_shape: Shape = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Write the network as a .tflite or ONNX file, and compare it with its runtime."""
+    kind = format_of(to)
+    recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel)
+    question = question_of(model, input_shape, data, calibration, normalize, seed)
+    check_writable(out)
+    source = with_samples(open_source(question, _tell), seed, _tell)
+    show_export(export_source(source, recipe, kind, out, _tell), as_json=as_json)
 
 
-@app.command()
-def ops(as_json: Json = False) -> None:
-    """What each backend can run, in which storage."""
-    matrix = support_matrix(kernels(EVERY))
-    if as_json:
-        stdout.print_json(json.dumps(matrix))
-        return
-    stdout.print(support_table(matrix, [backend.name for backend in EVERY]))
-
-
-@app.command()
-def doctor(cmsis_nn: CmsisNn = None, qemu: Qemu = "qemu-system-arm", as_json: Json = False) -> None:
-    """Try every tool, and say how to install what is missing."""
-    tools = examine(qemu, cmsis_nn)
-    if as_json:
-        stdout.print_json(json.dumps({"tools": [asdict(tool) for tool in tools]}))
-    else:
-        print_tools(tools, stdout)
-    if not all(tool.ok for tool in tools if tool.required):
-        raise DeviceError("something that is needed is missing or unfit; see the table")
-
-
-@app.command()
-def version() -> None:
-    """The version."""
-    stdout.print(__version__, highlight=False)
+for command in COMMANDS:
+    app.command()(command)
 
 
 def _tell(line: str) -> None:

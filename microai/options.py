@@ -14,6 +14,7 @@ from microai.device.build import find_tool
 from microai.device.cmsis_nn import installed
 from microai.device.serial import attached
 from microai.errors import DeviceError, Tell, UsageError
+from microai.export import FORMATS
 from microai.pipeline import Recipe
 from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
@@ -75,6 +76,7 @@ Calibration = Annotated[
 Normalize = Annotated[str, typer.Option("--normalize", help="zscore or none.")]
 Seed = Annotated[int, typer.Option("--seed", help="For training and random samples.")]
 Json = Annotated[bool, typer.Option("--json", help="One object on stdout, nothing else.")]
+To = Annotated[str, typer.Option("--to", help=" or ".join(FORMATS))]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")]
 
 
@@ -103,6 +105,13 @@ def recipe_of(
         option = f"--layer {name}"
         named[name] = schemes.named(kind, rounding, per_channel=per_channel, option=option)
     return Recipe(own if asked else None, named, chosen)
+
+
+def format_of(name: str) -> str:
+    """A format to export to, or UsageError."""
+    if name not in FORMATS:
+        raise UsageError(f"--to is {name!r}, expected {' or '.join(FORMATS)}")
+    return name
 
 
 def kernels_of(

@@ -104,20 +104,24 @@ def _compile_unproved(graph: Graph, name: str, kernels: Sequence[Kernel] | None)
 
 
 def compile_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compiled:
-    """The user's model as C; a model that came in integers keeps them."""
+    """The user's model as C."""
+    return compile_graph(stored_graph(source, recipe, tell), name, recipe.kernels)
+
+
+def stored_graph(source: Source, recipe: Recipe, tell: Tell) -> Graph:
+    """The user's model in its storage; one that came in integers keeps them."""
     if not source.quantized:
         scheme = recipe.scheme or source.scheme or SCHEMES["int8"]
         if source.borrowed and (scheme.activations or recipe.layers):
             tell("calibrating on --data itself; pass --calibration for an honest accuracy")
         reals = calibration_reals(source)
-        graph = quantize_graph(source.graph, scheme, reals, recipe.layers, tell)
-        return compile_graph(graph, name, recipe.kernels)
+        return quantize_graph(source.graph, scheme, reals, recipe.layers, tell)
     if recipe.scheme or recipe.layers:
         raise UsageError(
             f"the model is quantized already, as {scheme_of(source.graph)}; "
             "--scheme, --rounding, --per-channel and --layer need a float one"
         )
-    return compile_graph(source.graph, name, recipe.kernels)
+    return source.graph
 
 
 def check_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compiled:

@@ -9,12 +9,13 @@ import numpy as np
 from rich.console import Console
 
 from microai.errors import MismatchError
+from microai.exchange import Exported
 from microai.experiment import Outcome
 from microai.files import write_file, write_npz
 from microai.pipeline import Deployment, check_facts, check_layers
 from microai.render import Compiled
 from microai.report import print_report
-from microai.tables import experiment_table, layers_table
+from microai.tables import agreement_table, experiment_table, layers_table
 
 stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
 
@@ -63,3 +64,14 @@ def show_experiment(outcome: Outcome, *, as_json: bool) -> None:
         stdout.print(experiment_table(outcome))
     if wrong := sum(report.mismatches for report in outcome.reports):
         raise MismatchError(f"{wrong} values on the target differ from the reference")
+
+
+def show_export(exported: Exported, *, as_json: bool) -> None:
+    """The file, and how far its runtime is from our integers."""
+    if as_json:
+        print(json.dumps(exported.to_json()))  # noqa: T201  rich would wrap it
+        return
+    if exported.agreement:
+        stdout.print(agreement_table(exported.agreement))
+    line = f"{exported.file}: {exported.format}, {exported.scheme}, {exported.bytes:,} bytes"
+    stdout.print(line, highlight=False, markup=False, soft_wrap=True)

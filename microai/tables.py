@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from microai.agreement import Agreement, Difference
 from microai.board import Board
 from microai.experiment import Outcome
 from microai.render import Compiled, macs
@@ -14,6 +15,8 @@ from microai.support import Matrix
 
 LEGEND = """s8, s16, s32, f32: storage of input, _w weights, _y output where these differ;
 int: every integer storage; any: floats too; 1d, 2d: axes"""
+
+APART = """in steps of a layer's storage, each layer on our own inputs to it; float32: as it is"""
 
 
 def boards_table(boards: Sequence[Board]) -> Table:
@@ -71,3 +74,21 @@ def experiment_table(outcome: Outcome) -> Table:
             f"{report.weights_bytes:,}", f"{report.arena_bytes:,}",
         )  # fmt: skip
     return table
+
+
+def agreement_table(agreement: Agreement) -> Table:
+    """A line for each layer on our inputs to it, then the outputs of the whole."""
+    title = f"{agreement.oracle} on {agreement.samples} samples"
+    table = Table("layer", "op", title=escape(title), title_justify="left", caption=APART)
+    for name in ("largest difference", "share that differs"):
+        table.add_column(name, justify="right")
+    for layer in agreement.layers:
+        table.add_row(escape(layer.name), layer.op, *_apart(layer))
+    table.add_section()
+    for output in agreement.outputs:
+        table.add_row(escape(output.name), "whole network", *_apart(output))
+    return table
+
+
+def _apart(difference: Difference) -> tuple[str, str]:
+    return f"{difference.largest:.3g}", percent(difference.share)

@@ -5,17 +5,17 @@ Inputs have the model's own layout; where one was channels first, so are the out
 21 where something is int16.
 """
 
-from onnx import ModelProto, checker, helper
+from onnx import ModelProto, ValueInfoProto, checker, helper
 
 from microai.errors import UnsupportedError
 from microai.export.onnx_draft import Draft, first, interface, to_first, to_last
 from microai.export.onnx_ops import WRITERS
 from microai.graph import Graph, Node
 from microai.op import Const, Input
-from microai.ops import MaxPool, Pad, Relu, Reshape, Resize, Slice
+from microai.ops import MaxPool, Pad, Reshape, Resize, Slice
 from microai.samples import own_shape
 
-EXACT = MaxPool | Pad | Relu | Reshape | Resize | Slice
+EXACT = MaxPool | Pad | Reshape | Resize | Slice
 """Ops that round nothing."""
 VERSIONS = {False: (13, 8), True: (21, 10)}
 """Opset and file version, by whether something is int16."""
@@ -39,7 +39,7 @@ def to_onnx(graph: Graph) -> bytes:
     return content
 
 
-def _model(draft: Draft, inputs: list[object], outputs: list[object]) -> ModelProto:
+def _model(draft: Draft, inputs: list[ValueInfoProto], outputs: list[ValueInfoProto]) -> ModelProto:
     constants = list(draft.constants.values())
     opset, version = VERSIONS[any(n.type.dtype == "int16" for n in draft.graph.nodes)]
     graph = helper.make_graph(draft.nodes, "main", inputs, outputs, constants)
@@ -54,7 +54,7 @@ def outputs_first(graph: Graph) -> bool:
     return any(isinstance(n.op, Input) and n.op.axes for n in graph.inputs)
 
 
-def _input(draft: Draft, node: Node) -> object:
+def _input(draft: Draft, node: Node) -> ValueInfoProto:
     """From the model's own layout to channels first, and into its storage."""
     assert isinstance(node.op, Input)
     draft.scope = node.name
@@ -65,7 +65,7 @@ def _input(draft: Draft, node: Node) -> object:
     return interface(node, node.name, own_shape(node))
 
 
-def _output(draft: Draft, node: Node) -> object:
+def _output(draft: Draft, node: Node) -> ValueInfoProto:
     """In the layout of the inputs, under the node's name."""
     rank, shape = len(node.type.shape), node.type.shape
     if outputs_first(draft.graph):

@@ -7,7 +7,7 @@ Every value is float32 between a DequantizeLinear and the next QuantizeLinear; i
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from microai.graph import Graph, Node
 from microai.types import Array, Quant, TensorType
@@ -121,7 +121,7 @@ def moves(shape: Shape) -> bool:
     return len(shape) > 2 and shape[-1] > 1 and any(size > 1 for size in shape[1:-1])
 
 
-def interface(node: Node, name: str, shape: Shape) -> Any:
+def interface(node: Node, name: str, shape: Shape) -> ValueInfoProto:
     """An input or output."""
     element = "int32" if node.type.dtype == "int32" else "float32"
     return helper.make_tensor_value_info(name, ELEMENTS[element], shape)

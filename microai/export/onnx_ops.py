@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -167,10 +168,11 @@ def _resize(draft: Draft, node: Node) -> str:
 def _nearest_in_float32(before: int, after: int) -> Ints:
     """floor(i / (after / before)) for i < after."""
     scale = np.float32(after) / np.float32(before)
-    return np.floor(np.arange(after, dtype=np.float32) / scale).astype(np.int64)
+    index: Ints = np.floor(np.arange(after, dtype=np.float32) / scale).astype(np.int64)
+    return index
 
 
-def _sizes(window: Window) -> dict[str, tuple[int, ...]]:
+def _sizes(window: Window) -> dict[str, Any]:
     return {
         "kernel_shape": window.kernel, "strides": window.stride,
         "pads": (*window.before, *window.after),
@@ -202,7 +204,7 @@ def _conv(draft: Draft, node: Node) -> str:
     array = draft.graph.weights[node.inputs[1]]
     window = node.op.window(array.shape)
     operands = _operands(draft, node, np.moveaxis(array, -1, 1))
-    options = {"dilations": window.dilation, "group": node.op.groups}
+    options: dict[str, Any] = {"dilations": window.dilation, "group": node.op.groups}
     return _limited(draft, draft.emit("Conv", operands, **_sizes(window), **options), node.op.clamp)
 
 
@@ -211,7 +213,7 @@ def _depthwise(draft: Draft, node: Node) -> str:
     array = draft.graph.weights[node.inputs[1]]
     window = node.op.window(array.shape)
     operands = _operands(draft, node, np.moveaxis(array, -1, 0)[:, None])
-    options = {"dilations": window.dilation, "group": array.shape[-1]}
+    options: dict[str, Any] = {"dilations": window.dilation, "group": array.shape[-1]}
     return _limited(draft, draft.emit("Conv", operands, **_sizes(window), **options), node.op.clamp)
 
 

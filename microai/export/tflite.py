@@ -6,14 +6,15 @@ TFLite's own rules (a pool's storage stays, a softmax has one scale) are kept by
 operators; what it cannot say is refused, all of it in one message.
 """
 
+from microai.bounds import INT32_MAX, accumulator
 from microai.errors import UnsupportedError
-from microai.export.tflite_draft import Draft, lifted
+from microai.export.tflite_draft import Draft, image, lifted
 from microai.export.tflite_ops import WRITERS
 from microai.graph import Graph, Node
 from microai.op import Const, Input
-from microai.ops import MaxPool, Pad, Relu, Reshape, Resize, Slice
+from microai.ops import LINEAR, MaxPool, Pad, Reshape, Resize, Slice
 
-EXACT = MaxPool | Pad | Relu | Reshape | Resize | Slice
+EXACT = MaxPool | Pad | Reshape | Resize | Slice
 """Ops that round nothing."""
 
 
@@ -52,29 +53,35 @@ def _output(draft: Draft, node: Node) -> int:
 
 
 def _write(draft: Draft, node: Node) -> str:
-    """Write a node; the reason where that is not possible."""
+    """Write a node; the reasons where that is not possible."""
     draft.scope = node.name
     before = len(draft.types)
-    reason = _refusal(draft.graph, node)
+    reasons = _refusals(draft.graph, node)
     try:
         made = WRITERS[type(node.op)](draft, node)
     except UnsupportedError as error:
-        made, reason = draft.tensor(node.name, node.type), reason or str(error)
+        made = draft.tensor(node.name, image(node))
+        reasons.append(str(error))
     if made >= before:
         draft.name(made, node.name)
     draft.values[node.name] = made
-    return reason
+    return ", and ".join(reasons)
 
 
-def _refusal(graph: Graph, node: Node) -> str:
+def _refusals(graph: Graph, node: Node) -> list[str]:
     """Why the format cannot store it, whatever the op."""
-    out = node.type.quant
+    out, reasons = node.type.quant, []
     if out is None:
-        return ""
+        return []
     if out.rounding == "floor" and not isinstance(node.op, EXACT):
-        return "it rounds down, TFLite rounds to the nearest"
+        reasons.append("it rounds down, TFLite rounds to the nearest")
     if out.dtype == "int16" and out.zero:
-        return f"its int16 has zero point {out.zero}, TFLite's is 0"
-    if 1 in node.op.CHANNEL_AXIS and (kind := graph[node.inputs[1]].type.dtype) != "int8":
-        return f"its weights are {kind}, TFLite's are int8"
-    return ""
+        reasons.append(f"its int16 has zero point {out.zero}, TFLite's is 0")
+    if isinstance(node.op, LINEAR):
+        kind = graph[node.inputs[1]].type.dtype
+        if kind != "int8":
+            reasons.append(f"its weights are {kind}, TFLite's are int8")
+        sums = accumulator(graph, node)
+        if out.dtype == "int8" and sums and int(sums.bound.max()) > INT32_MAX:
+            reasons.append("its sums may leave int32, which is what TFLite has for them")
+    return reasons

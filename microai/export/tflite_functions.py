@@ -5,6 +5,7 @@ TFLite stores what LOGISTIC, TANH and SOFTMAX make in one way only; where the gr
 otherwise, a QUANTIZE follows.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -95,7 +96,7 @@ DIRECT: dict[str, tuple[str, dict[str, bool]]] = {
     "leaky_relu": ("LEAKY_RELU", {}),
 }
 INT8_ONLY = ("ELU", "GELU", "HARD_SWISH")
-COMPOSED = {
+COMPOSED: dict[str, Callable[[Draft, int, TensorType], int]] = {
     "hard_sigmoid": _hard_sigmoid,
     "sigmoid": _logistic,
     "silu": _silu,

@@ -14,7 +14,6 @@ from microai.export.tflite_draft import (
     fused,
     image,
     lifted,
-    limits,
 )
 from microai.export.tflite_functions import activation, softmax
 from microai.export.tflite_window import avg_pool, conv, conv_transpose, dense, depthwise, max_pool
@@ -46,7 +45,7 @@ from microai.ops import (
 )
 from microai.ops.arg_max import INDEX
 from microai.ops.resize import nearest
-from microai.types import TensorType
+from microai.types import Ints, TensorType
 
 INT32 = 2  # TensorType.INT32 of the schema
 POWERS_OF_TWO = {"ADD": {"PotScaleInt16": False}, "SUB": {"PotScaleInt16": False}}
@@ -129,9 +128,7 @@ def _resize(draft: Draft, node: Node) -> int:
     before, after = draft.types[x].shape[1:3], lifted(node.type.shape)[1:3]
     pairs = list(zip(before, after, strict=True))
     if all(np.array_equal(_nearest_in_float32(*pair), nearest(*pair)) for pair in pairs):
-        return draft.emit(
-            "RESIZE_NEAREST_NEIGHBOR", [x, draft.numbers(list(after))], image(node)
-        )
+        return draft.emit("RESIZE_NEAREST_NEIGHBOR", [x, draft.numbers(list(after))], image(node))
     for axis, pair in enumerate(pairs, start=1):
         shape = (*draft.types[x].shape[:axis], pair[1], *draft.types[x].shape[axis + 1 :])
         places = draft.numbers(nearest(*pair).tolist())
@@ -139,10 +136,11 @@ def _resize(draft: Draft, node: Node) -> int:
     return x
 
 
-def _nearest_in_float32(before: int, after: int) -> np.ndarray:
+def _nearest_in_float32(before: int, after: int) -> Ints:
     """floor(i * (before / after)) for i < after."""
     scale = np.float32(before) / np.float32(after)
-    return np.floor(np.arange(after, dtype=np.float32) * scale).astype(np.int64)
+    index: Ints = np.floor(np.arange(after, dtype=np.float32) * scale).astype(np.int64)
+    return index
 
 
 WRITERS: dict[type[Op], Writer] = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from microai.errors import UnsupportedError
-from microai.export.tflite_draft import Draft, fused, image, lifted, limits, same
+from microai.export.tflite_draft import Draft, fused, image, limits, same
 from microai.graph import Node
 from microai.ops import AvgPool, Conv, ConvTranspose, Dense, DepthwiseConv, MaxPool
 from microai.ops._window import Sizes, Window
@@ -129,9 +129,7 @@ def dense(draft: Draft, node: Node) -> int:
     array = draft.graph.weights[node.inputs[1]]
     operands = [x, *_weights(draft, node, array, axis=0)]
     limit = fused(node.op.clamp, node.type.quant)
-    made = draft.emit(
-        "FULLY_CONNECTED", operands, image(node), FusedActivationFunction=limit or 0
-    )
+    made = draft.emit("FULLY_CONNECTED", operands, image(node), FusedActivationFunction=limit or 0)
     return draft.limited(made, node.op.clamp) if limit is None else made
 
 
@@ -177,9 +175,7 @@ def max_pool(draft: Draft, node: Node) -> int:
     return _pool(draft, "MAX_POOL_2D", x, image(node), (window, padding))
 
 
-def _pool(
-    draft: Draft, code: str, x: int, out: TensorType, how: tuple[Window, int]
-) -> int:
+def _pool(draft: Draft, code: str, x: int, out: TensorType, how: tuple[Window, int]) -> int:
     window, padding = how
     return draft.emit(
         code, [x], out, Padding=padding, FilterHeight=window.kernel[0],
