@@ -47,7 +47,7 @@ def _output(draft: Draft, node: Node) -> int:
     index = draft.values[node.name]
     shaped = draft.reshaped(index, node.type.shape)
     if shaped != index:
-        draft.name(index, f"{node.name}/image")
+        draft.name(index, f"{node.name}/image", only=node.name)
         draft.name(shaped, node.name)
     return shaped
 

@@ -76,9 +76,10 @@ class Draft:
         )
         return made
 
-    def name(self, index: int, name: str) -> None:
-        """What people see."""
-        self._tensors[index] = replace(self._tensors[index], name=name)
+    def name(self, index: int, name: str, only: str | None = None) -> None:
+        """What people see; with `only`, in place of that name alone."""
+        if only in (None, self._tensors[index].name):
+            self._tensors[index] = replace(self._tensors[index], name=name)
 
     def reshaped(self, index: int, shape: tuple[int, ...]) -> int:
         """The same elements, under another shape where it is another."""
@@ -93,6 +94,15 @@ class Draft:
         if kind.quant is None or quant is None or same(kind.quant, quant):
             return index
         return self.emit("QUANTIZE", [index], replace(kind, quant=quant))
+
+    def widened(self, index: int, out: TensorType) -> tuple[int, TensorType]:
+        """int8 as int16, 128 times as fine, and the same of an output: what follows may then round
+        more than once.
+        """
+        if out.dtype != "int8":
+            return index, out
+        wide = self.requantized(index, _finer(self.types[index].stored))
+        return wide, replace(out, quant=_finer(out.stored))
 
     def limited(self, index: int, clamp: Clamp) -> int:
         """Limited to a clamp by operators of their own."""
@@ -125,6 +135,10 @@ def image(node: Node) -> TensorType:
 def axis_of(axis: int, shape: tuple[int, ...]) -> int:
     """Where an axis of a node's tensor is in the file."""
     return axis + len(lifted(shape)) - len(shape)
+
+
+def _finer(quant: Quant) -> Quant:
+    return Quant("int16", (quant.scale[0] / 128,))
 
 
 def same(a: Quant, b: Quant) -> bool:

@@ -11,7 +11,6 @@ from functools import partial
 
 from microai.errors import UnsupportedError
 from microai.export.tflite_draft import Draft, image, same
-from microai.export.tflite_window import finer
 from microai.graph import Node
 from microai.ops import Activation
 from microai.ops.softmax import PROBABILITY
@@ -47,14 +46,14 @@ def activation(draft: Draft, node: Node) -> int:
 def _logistic(draft: Draft, x: int, out: TensorType, code: str = "LOGISTIC") -> int:
     """int8 as TFLite has it where that is the graph's, else in int16."""
     if out.dtype == "int8" and not same(out.stored, FIXED[code]["int8"]):
-        made = _fixed(draft, code, *_wide(draft, x, out))
+        made = _fixed(draft, code, *draft.widened(x, out))
         return draft.requantized(made, out.quant)
     return _fixed(draft, code, x, out)
 
 
 def _silu(draft: Draft, x: int, out: TensorType) -> int:
     """x times its sigmoid."""
-    x, wide = _wide(draft, x, out)
+    x, wide = draft.widened(x, out)
     quant = wide.quant and FIXED["LOGISTIC"]["int16"]
     gate = draft.emit("LOGISTIC", [x], replace(wide, quant=quant))
     return draft.requantized(draft.emit("MUL", [x, gate], wide), out.quant)
@@ -62,21 +61,13 @@ def _silu(draft: Draft, x: int, out: TensorType) -> int:
 
 def _hard_sigmoid(draft: Draft, x: int, out: TensorType) -> int:
     """min(max(x / 6 + 1 / 2, 0), 1). The product keeps the integers: its scale is a sixth."""
-    x, wide = _wide(draft, x, out)
+    x, wide = draft.widened(x, out)
     sixth = wide.quant and Quant("int16", (draft.types[x].stored.scale[0] / 6,))
     share = draft.real(1 / 6, wide)
     product = draft.emit("MUL", [x, share], replace(wide, quant=sixth))
     options = {"PotScaleInt16": False}
     total = draft.emit("ADD", [product, draft.real(0.5, wide)], wide, **options)
     return draft.requantized(draft.limited(total, (0.0, 1.0)), out.quant)
-
-
-def _wide(draft: Draft, x: int, out: TensorType) -> tuple[int, TensorType]:
-    """int8 as int16, 128 times as fine: what follows may then round more than once."""
-    if out.dtype != "int8":
-        return x, out
-    wide = draft.requantized(x, finer(draft.types[x].stored))
-    return wide, replace(out, quant=finer(out.stored))
 
 
 def _fixed(draft: Draft, code: str, x: int, out: TensorType, **options: float) -> int:

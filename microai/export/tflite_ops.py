@@ -16,8 +16,9 @@ from microai.export.tflite_draft import (
     lifted,
 )
 from microai.export.tflite_functions import activation, softmax
-from microai.export.tflite_window import avg_pool, conv, conv_transpose, dense, depthwise, max_pool
-from microai.export.tflite_window import padded as padded_by
+from microai.export.tflite_linear import conv, conv_transpose, dense, depthwise
+from microai.export.tflite_padding import padded
+from microai.export.tflite_pool import avg_pool, max_pool
 from microai.fixedpoint import quantize
 from microai.graph import Node
 from microai.op import Op
@@ -103,7 +104,7 @@ def _pad(draft: Draft, node: Node) -> int:
     quant = node.type.quant
     fill = quantize(np.asarray(node.op.value, np.float64), quant) if quant else node.op.value
     sides = [(0, 0)] * (axis_of(1, node.type.shape)) + node.op.sides
-    return padded_by(draft, x, sides, float(fill))
+    return padded(draft, x, sides, float(fill))
 
 
 def _arg_max(draft: Draft, node: Node) -> int:
