@@ -97,7 +97,7 @@ def _run_onnx(graph: Graph, content: bytes, inputs: Mapping[str, Array]) -> Arra
 def _own(node: Node, array: Array) -> Array:
     """Stored integers as the real numbers they are, in the model's own layout."""
     assert isinstance(node.op, Input)
-    if node.type.quant:
+    if node.type.quant and node.type.dtype != "int32":
         array = dequantize(QTensor(array.astype(np.int64), node.type.quant)).astype(np.float32)
     return array.transpose(np.argsort(node.op.axes)) if node.op.axes else array
 
