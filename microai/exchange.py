@@ -47,7 +47,10 @@ def export_source(source: Source, recipe: Recipe, kind: str, file: Path, tell: T
     content = to_bytes(graph, kind)
     for node in graph.inputs:
         if isinstance(node.op, Input) and node.op.normalized:
-            tell(f"input {node.name}: the caller makes it (x - mean) / std first")
+            mean, std = (
+                ", ".join(f"{v:.9g}" for v in values) for values in (node.op.mean, node.op.std)
+            )
+            tell(f"input {node.name}: the caller makes it (x - [{mean}]) / [{std}] first")
     write_file(file, lambda stream: stream.write(content))
     agreement = _agreement(graph, kind, content, source, tell)
     return Exported(kind, file, len(content), scheme_of(graph), agreement)

@@ -67,12 +67,13 @@ def _input(draft: Draft, node: Node) -> ValueInfoProto:
 
 def _output(draft: Draft, node: Node) -> ValueInfoProto:
     """In the layout of the inputs, under the node's name."""
-    rank, shape = len(node.type.shape), node.type.shape
-    if outputs_first(draft.graph):
+    shape, axes = node.type.shape, to_last(len(node.type.shape))
+    own = first(shape) if outputs_first(draft.graph) else shape
+    if outputs_first(draft.graph) or len(shape) < 3:
         draft.emit("Identity", [draft.values[node.name]], node.name)
-        return interface(node, node.name, first(shape))
-    draft.emit("Transpose", [draft.values[node.name]], node.name, perm=to_last(rank))
-    return interface(node, node.name, shape)
+    else:
+        draft.emit("Transpose", [draft.values[node.name]], node.name, perm=axes)
+    return interface(node, node.name, own)
 
 
 def _write(draft: Draft, node: Node) -> str:

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `export`, and the comparison it makes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microai.agreement import extract
+from microai.errors import DeviceError
+from microai.export import to_bytes
+from microai.graph import verify
+from microai.interpret import interpret
+from microai.oracle import RUNTIMES, oracle_of
+from microai.samples import stored
+from tests.graphs import GRAPHS, quantized, samples
+from tests.test_cli import TINY, Result, process
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_a_file_and_how_far_its_runtime_is(kind: str, samples: Path, tmp_path: Path) -> None:
+    """As a table or JSON; twice the same bytes; nothing else is written."""
+    file = tmp_path / f"net.{kind}"
+    arguments = ("export", TINY, "--to", kind, "-o", str(file), "--calibration", str(samples))
+    result = Result(*arguments)
+    assert result.code == 0
+    assert "whole network" in result.stdout
+    first = file.read_bytes()
+    facts = json.loads(Result(*arguments, "--json").stdout)
+    assert file.read_bytes() == first
+    assert facts["schema"] == "microai.export/1"
+    assert (facts["format"], facts["scheme"], facts["bytes"]) == (kind, "int8", len(first))
+    assert facts["agreement"]["samples"] == 12
+    layers = facts["agreement"]["layers"]
+    assert [layer["op"] for layer in layers] == ["Conv", "Reshape", "Dense"]
+    assert all(layer["largest"] <= 1 for layer in [*layers, *facts["agreement"]["outputs"]])
+    assert {path.name for path in tmp_path.iterdir()} == {"data.npz", file.name}
+
+
+def test_floats_need_no_samples(tmp_path: Path) -> None:
+    """Random ones are compared."""
+    file = tmp_path / "net.onnx"
+    arguments = ("export", TINY, "--to", "onnx", "--scheme", "f32", "-o", str(file), "--json")
+    facts = json.loads(Result(*arguments).stdout)
+    assert facts["scheme"] == "f32"
+    assert facts["agreement"]["outputs"][0]["largest"] < 1e-5
+
+
+def test_a_normalized_input_is_said(samples: Path, tmp_path: Path) -> None:
+    """The caller does it, as in C; an integer .mai keeps it."""
+    arguments = ("--calibration", str(samples), "--normalize", "zscore")
+    file = str(tmp_path / "net.tflite")
+    done = process("export", TINY, "--to", "tflite", "-o", file, *arguments)
+    assert done.returncode == 0
+    images = np.load(samples)["X"]
+    line = f"input input: the caller makes it (x - [{images.mean(dtype=np.float64):.7f}"
+    assert line[:-1] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--to", "keras"), 2, "--to is 'keras', expected tflite or onnx"),
+        (("--to", "onnx"), 2, "integers need real samples"),
+        (("--to", "tflite", "--scheme", "int4"), 2, "--scheme is 'int4'"),
+        (("--to", "tflite", "--scheme", "qmn16"), 3, "0: its weights are int16"),
+        (("--to", "onnx", "--rounding", "floor"), 3, "0: it rounds down, ONNX rounds to the"),
+    ],
+)
+def test_refusals(
+    arguments: tuple[str, ...], code: int, words: str, samples: Path, tmp_path: Path
+) -> None:
+    """A sentence, an exit code, and no file."""
+    if code == 3:
+        arguments = (*arguments, "--calibration", str(samples))
+    result = Result("export", TINY, "-o", str(tmp_path / "net"), *arguments)
+    assert result.code == code
+    assert words in result.message
+    assert not (tmp_path / "net").exists()
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """Said before anything takes time."""
+    result = Result("export", TINY, "--to", "onnx", "-o", str(tmp_path))
+    assert result.code == 2
+    assert "cannot write: it is a folder" in result.message
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_a_missing_library_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra that has it."""
+    for name in [n for n in sys.modules if n.startswith(f"microai.export.{kind}")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, kind, None)
+    for name in [n for n in sys.modules if n.startswith(f"{kind}.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DeviceError, match=rf"not installed: pip install 'microai\[{kind}\]'"):
+        to_bytes(quantized("shared"), kind)
+
+
+def test_without_a_runtime_the_file_is_written(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """And a line says that nothing was compared."""
+    monkeypatch.setitem(RUNTIMES, "onnx", (("none-such", "none_such", RUNTIMES["onnx"][0][2]),))
+    file = tmp_path / "net.onnx"
+    arguments = ("export", TINY, "--to", "onnx", "-o", str(file), "--calibration", str(samples))
+    result = Result(*arguments, "--json")
+    assert json.loads(result.stdout)["agreement"] is None
+    assert file.stat().st_size > 0
+
+
+def test_the_command_line_starts_without_the_libraries() -> None:
+    """They are imported when a file is written."""
+    code = (
+        "import sys; from microai import cli; "
+        "names = {'onnx', 'onnxruntime', 'tflite', 'flatbuffers', 'ai_edge_litert', 'torch'}; "
+        "assert not names & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_an_extracted_layer_does_what_it_did(name: str) -> None:
+    """Alone, on the inputs it had."""
+    graph = quantized(name)
+    values = interpret(graph, stored(graph, samples(graph)))
+    for node in graph.steps:
+        alone = extract(graph, node.name)
+        verify(alone)
+        found = interpret(alone, {source.name: values[source.name] for source in alone.inputs})
+        np.testing.assert_array_equal(found[node.name], values[node.name])
+
+
+def test_runtimes_say_their_version() -> None:
+    """So that a difference can be looked into."""
+    for kind in RUNTIMES:
+        oracle = oracle_of(kind)
+        assert oracle
+        assert oracle.name.split()[1][0].isdigit()
