@@ -47,13 +47,15 @@ def export_source(source: Source, recipe: Recipe, kind: str, file: Path, tell: T
     content = to_bytes(graph, kind)
     for node in graph.inputs:
         if isinstance(node.op, Input) and node.op.normalized:
-            mean, std = (
-                ", ".join(f"{v:.9g}" for v in values) for values in (node.op.mean, node.op.std)
-            )
+            mean, std = map(_listed, (node.op.mean, node.op.std))
             tell(f"input {node.name}: the caller makes it (x - [{mean}]) / [{std}] first")
     write_file(file, lambda stream: stream.write(content))
     agreement = _agreement(graph, kind, content, source, tell)
     return Exported(kind, file, len(content), scheme_of(graph), agreement)
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.9g}" for value in values)
 
 
 def _agreement(

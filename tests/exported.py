@@ -60,9 +60,9 @@ def cases_of(op: str, scheme: str) -> Iterator[str]:
 
 
 def measured(name: str, scheme: str, kind: str) -> Bound:
-    """A case's difference on three networks; float32 is relative, in tolerances."""
+    """A case's difference on two networks; float32 is relative, in tolerances."""
     steps, apart = 0.0, []
-    for seed in (0, 10, 20):
+    for seed in (0, 10):
         graph = graph_of(name, scheme, seed)
         inputs = stored(graph, inputs_of(graph, seed + 2, spread=1.5))
         ours = interpret(graph, inputs)["y"]

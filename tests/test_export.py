@@ -2,6 +2,7 @@
 """The command `export`, and the comparison it makes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 
 from microai.agreement import extract
 from microai.errors import DeviceError
+from microai.exchange import export_source
 from microai.export import to_bytes
 from microai.graph import verify
 from microai.interpret import interpret
 from microai.oracle import RUNTIMES, oracle_of
+from microai.pipeline import Recipe
 from microai.samples import stored
+from microai.source import Question, open_source, with_samples
 from tests.graphs import GRAPHS, quantized, samples
-from tests.test_cli import TINY, Result, process
+from tests.test_cli import TINY, Result
 
 
 @pytest.mark.parametrize("kind", ["tflite", "onnx"])
@@ -50,14 +54,15 @@ def test_floats_need_no_samples(tmp_path: Path) -> None:
 
 
 def test_a_normalized_input_is_said(samples: Path, tmp_path: Path) -> None:
-    """The caller does it, as in C; an integer .mai keeps it."""
-    arguments = ("--calibration", str(samples), "--normalize", "zscore")
-    file = str(tmp_path / "net.tflite")
-    done = process("export", TINY, "--to", "tflite", "-o", file, *arguments)
-    assert done.returncode == 0
-    images = np.load(samples)["X"]
-    line = f"input input: the caller makes it (x - [{images.mean(dtype=np.float64):.7f}"
-    assert line[:-1] in done.stderr
+    """The caller does it, as in C."""
+    said: list[str] = []
+    question = Question(TINY, calibration=samples, normalize="zscore")
+    source = with_samples(open_source(question, said.append), 0, said.append)
+    export_source(source, Recipe(), "tflite", tmp_path / "net.tflite", said.append)
+    mean, std = (getattr(np.load(samples)["X"].astype(float), of)() for of in ("mean", "std"))
+    line = next(line for line in said if line.startswith("input input: the caller makes it (x - ["))
+    found = [float(part.strip("[]")) for part in re.findall(r"\[[^]]*\]", line)]
+    assert found == pytest.approx([mean, std], abs=1e-6)
 
 
 @pytest.mark.parametrize(
