@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -47,6 +48,7 @@ def whole(name: str, scheme: str) -> Graph:
     return apply(quantize_graph(graph, SCHEMES[scheme], samples(graph)), INT_PASSES)
 
 
+@cache
 def runtime(kind: str) -> Oracle:
     """It is among what the tests need."""
     oracle = oracle_of(kind)
