@@ -16,11 +16,13 @@ from microai.exchange import export_source
 from microai.export import to_bytes
 from microai.graph import verify
 from microai.interpret import interpret
+from microai.ops import Dense
 from microai.oracle import RUNTIMES, oracle_of
 from microai.pipeline import Recipe
 from microai.samples import stored
 from microai.source import Question, open_source, with_samples
-from tests.graphs import GRAPHS, quantized, samples
+from tests.exported import agreement
+from tests.graphs import GRAPHS, Sketch, quantized, renamed, samples
 from tests.test_cli import TINY, Result
 
 
@@ -126,6 +128,26 @@ def test_the_command_line_starts_without_the_libraries() -> None:
         "assert not names & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_nodes_may_be_called_anything(kind: str) -> None:
+    """Also what the writers would call their own."""
+    names = {"x": "a", "first": "a/stored", "relu": "a/real", "second": "a b", "sum": "a/Relu"}
+    graph = renamed(quantized("shared"), names)
+    found = agreement(graph, kind)
+    assert [output.name for output in found.outputs] == ["a/Relu", "out"]
+    assert all(difference.largest <= 1 for difference in (*found.outputs, *found.layers))
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_layers_that_share_a_weight_share_it_in_the_file(kind: str) -> None:
+    """Both formats: it is there once."""
+    sketch = Sketch()
+    x, w, b = sketch.input("x", 1, 64), sketch.const("w", 64, 64), sketch.const("b", 64)
+    once = sketch.op("once", Dense(), x, w, b)
+    content = to_bytes(sketch.graph(sketch.op("twice", Dense(), once, w, b)), kind)
+    assert 4 * 64 * 64 < len(content) < 5 * 64 * 64
 
 
 @pytest.mark.parametrize("name", GRAPHS)

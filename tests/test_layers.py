@@ -78,6 +78,15 @@ def test_torch_is_imported_late() -> None:
             assert "serial" not in names, file
 
 
+def test_formats_are_imported_late() -> None:
+    """Their libraries only by files that are themselves imported when such a file is at hand."""
+    libraries = {"onnx", "onnxruntime", "tflite", "flatbuffers", "ai_edge_litert", "tflite_runtime"}
+    for file, tree in modules():
+        names = {n.split(".")[0] for node in tree.body for n in imported(node)}
+        if names & libraries:
+            assert file.startswith(("export/tflite", "export/onnx", "frontends/")), file
+
+
 def test_files_are_small() -> None:
     """Under 300 lines each."""
     root = PACKAGE.parent

@@ -67,13 +67,12 @@ def _input(draft: Draft, node: Node) -> ValueInfoProto:
 
 def _output(draft: Draft, node: Node) -> ValueInfoProto:
     """In the layout of the inputs, under the node's name."""
-    shape, axes = node.type.shape, to_last(len(node.type.shape))
-    own = first(shape) if outputs_first(draft.graph) else shape
-    if outputs_first(draft.graph) or len(shape) < 3:
-        draft.emit("Identity", [draft.values[node.name]], node.name)
-    else:
-        draft.emit("Transpose", [draft.values[node.name]], node.name, perm=axes)
-    return interface(node, node.name, own)
+    shape = node.type.shape
+    if outputs_first(draft.graph):
+        draft.output(node.name, tuple(range(len(shape))))
+        return interface(node, node.name, first(shape))
+    draft.output(node.name, to_last(len(shape)))
+    return interface(node, node.name, shape)
 
 
 def _write(draft: Draft, node: Node) -> str:

@@ -27,6 +27,8 @@ class Draft:
         self.scope = ""  # the node that is being written
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {}
+        self._weights: dict[tuple[str, Shape, bytes], str] = {}
+        self._taken = {*graph.outputs, *(node.name for node in graph.inputs)}
 
     def value(self, name: str) -> str:
         """The tensor of a node or a constant."""
@@ -34,37 +36,45 @@ class Draft:
             kind = self.graph[name].type
             array = self.graph.weights[name]
             array = array.transpose(to_first(len(kind.shape)))
-            self.values[name] = self.weight(name, array, kind.quant)
+            self.values[name] = self.weight(name, array)
         return self.values[name]
 
     def constant(self, name: str, array: Array) -> str:
         """An initializer."""
+        name = self._fresh(name)
         self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
     def numbers(self, *values: int) -> str:
         """Sizes and the like, which operators read as tensors."""
-        return self.constant(f"{self.scope}/{len(self.constants)}", np.asarray(values, np.int64))
+        return self.constant(f"{self.scope}/sizes", np.asarray(values, np.int64))
 
     def real(self, value: float) -> str:
         """A float32 number."""
-        name = f"{self.scope}/{len(self.constants)}"
-        return self.constant(name, np.asarray(value, np.float32))
+        return self.constant(f"{self.scope}/{value:g}", np.asarray(value, np.float32))
 
-    def weight(self, name: str, array: Array, quant: Quant | None, axis: int = 0) -> str:
-        """A constant as float32, stored as the graph stores it."""
-        if name in self.values and axis == 0:
-            return self.values[name]
-        if quant is None:
-            return self.constant(name, array)
-        stored = self.constant(f"{name}/stored", array)
-        return self.emit("DequantizeLinear", [stored, *self._scales(name, quant)], name, axis=axis)
+    def weight(self, name: str, array: Array, axis: int = 0) -> str:
+        """A constant, arranged as ONNX has it, as float32; layers that share it share it here."""
+        quant, key = self.graph[name].type.quant, (name, array.shape, array.tobytes())
+        if key not in self._weights and quant is None:
+            self._weights[key] = self.constant(name, array)
+        elif key not in self._weights:
+            assert quant
+            stored = [self.constant(f"{name}/stored", array), *self._scales(name, quant)]
+            self._weights[key] = self.emit("DequantizeLinear", stored, name, axis=axis)
+        return self._weights[key]
 
     def emit(self, kind: str, inputs: list[str], name: str = "", **attributes: Any) -> str:
         """An operator and the tensor it makes."""
-        made = name or f"{self.scope}/{kind}_{len(self.nodes)}"
+        made = self._fresh(name or f"{self.scope}/{kind}")
         self.nodes.append(helper.make_node(kind, inputs, [made], made, **attributes))
         return made
+
+    def output(self, name: str, axes: Shape) -> None:
+        """A node's tensor under the node's own name, its axes in another order."""
+        kind = "Transpose" if moved(axes) else "Identity"
+        options: dict[str, Any] = {"perm": axes} if moved(axes) else {}
+        self.nodes.append(helper.make_node(kind, [self.values[name]], [name], name, **options))
 
     def stored(self, real: str, name: str, quant: Quant | None) -> str:
         """A tensor brought into its storage, and back."""
@@ -76,13 +86,20 @@ class Draft:
 
     def transposed(self, name: str, axes: Shape) -> str:
         """Axes in another order, where it is another."""
-        if axes == tuple(range(len(axes))):
-            return name
-        return self.emit("Transpose", [name], perm=axes)
+        return self.emit("Transpose", [name], perm=axes) if moved(axes) else name
 
     def reshaped(self, name: str, shape: Shape) -> str:
         """The same elements under another shape."""
         return self.emit("Reshape", [name, self.numbers(*shape)])
+
+    def _fresh(self, name: str) -> str:
+        """A name that nothing has yet: nodes may be called anything."""
+        free, count = name, 1
+        while free in self._taken:
+            count += 1
+            free = f"{name}_{count}"
+        self._taken.add(free)
+        return free
 
     def _scales(self, name: str, quant: Quant) -> list[str]:
         """Scale and zero point; int32 has none."""
@@ -94,6 +111,11 @@ class Draft:
         kind = TensorType((), quant).element
         zero = np.full(scale.shape, quant.zero, kind)
         return [*names, self.constant(f"{name}/zero", zero)]
+
+
+def moved(axes: Shape) -> bool:
+    """Whether a transpose does anything."""
+    return axes != tuple(range(len(axes)))
 
 
 def to_first(rank: int) -> Shape:

@@ -190,13 +190,8 @@ def _pool(draft: Draft, node: Node) -> str:
 def _operands(draft: Draft, node: Node, array: Array, axis: int = 0) -> list[str]:
     """Activation, weight as ONNX has it, bias."""
     x, weight, bias = node.inputs
-    quants = [draft.graph[name].type.quant for name in (weight, bias)]
-    own = f"{node.name}/{weight}"  # another layer may arrange it otherwise
-    return [
-        draft.value(x),
-        draft.weight(own, array, quants[0], axis),
-        draft.weight(f"{node.name}/{bias}", draft.graph.weights[bias], quants[1]),
-    ]
+    biases = draft.graph.weights[bias]
+    return [draft.value(x), draft.weight(weight, array, axis), draft.weight(bias, biases)]
 
 
 def _conv(draft: Draft, node: Node) -> str:

@@ -27,6 +27,7 @@ class Draft:
         self.scope = ""  # the node that is being written
         self._tensors: list[Tensor] = []
         self._operators: list[Operator] = []
+        self._constants: dict[tuple[str, tuple[int, ...], str, int], int] = {}
 
     def file(self, inputs: list[int], outputs: list[int]) -> File:
         """What is there, with an interface."""
@@ -47,12 +48,13 @@ class Draft:
         return self._add(Tensor(name, kind.shape, kind.dtype, None, scale, zero), kind)
 
     def constant(self, name: str, array: Array, quant: Quant | None = None, axis: int = 0) -> int:
-        """A tensor with its values."""
-        scale, zero = (quant.scale, quant.zero) if quant else ((), 0)
-        kind = TensorType(array.shape, quant)
-        return self._add(
-            Tensor(name, array.shape, str(array.dtype), array, scale, zero, axis), kind
-        )
+        """A tensor with its values; layers that share a weight share it here."""
+        key = (name, array.shape, str(array.dtype), axis)
+        if key not in self._constants:
+            scale, zero = (quant.scale, quant.zero) if quant else ((), 0)
+            tensor = Tensor(name, array.shape, str(array.dtype), array, scale, zero, axis)
+            self._constants[key] = self._add(tensor, TensorType(array.shape, quant))
+        return self._constants[key]
 
     def numbers(self, *values: int | list[int] | list[list[int]]) -> int:
         """Sizes, axes and the like, which operators read as tensors."""
