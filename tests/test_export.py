@@ -18,7 +18,8 @@ from microai.graph import verify
 from microai.interpret import interpret
 from microai.ops import Dense
 from microai.oracle import RUNTIMES, oracle_of
-from microai.pipeline import Recipe
+from microai.pipeline import Recipe, quantize_graph
+from microai.quantize.scheme import SCHEMES
 from microai.samples import stored
 from microai.source import Question, open_source, with_samples
 from tests.exported import agreement
@@ -168,3 +169,17 @@ def test_runtimes_say_their_version() -> None:
         oracle = oracle_of(kind)
         assert oracle
         assert oracle.name.split()[1][0].isdigit()
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+@pytest.mark.parametrize("name", ["residual", "branches"])
+def test_layers_with_schemes_of_their_own(name: str, kind: str) -> None:
+    """int8, int16 and float32 meet in conversions."""
+    graph = GRAPHS[name]()
+    layers = {"residual": ("conv", "dense"), "branches": ("up", "mean")}[name]
+    own = dict(zip(layers, (SCHEMES["int16x8"], SCHEMES["f32"]), strict=True))
+    graph = quantize_graph(graph, SCHEMES["int8"], samples(graph), own)
+    found = agreement(graph, kind)
+    assert {node.type.dtype for node in graph.steps} >= {"int8", "int16", "float32"}
+    assert all(layer.largest <= 1 for layer in found.layers)
+    assert all(output.largest <= 1 for output in found.outputs)
