@@ -35,8 +35,7 @@ class Exported:
 
     def to_json(self) -> dict[str, Any]:
         """For --json."""
-        facts = {"schema": "microai.export/1", **asdict(self), "file": str(self.file)}
-        return {**facts, "agreement": self.agreement and asdict(self.agreement)}
+        return {"schema": "microai.export/1", **asdict(self), "file": str(self.file)}
 
 
 def export_source(source: Source, recipe: Recipe, kind: str, file: Path, tell: Tell) -> Exported:

@@ -7,12 +7,14 @@ without rewriting the graph.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from microai.errors import DeviceError
 from microai.fixedpoint import dequantize
 from microai.graph import Graph, Node
 from microai.op import Input
@@ -24,10 +26,18 @@ Run = Callable[[Graph, bytes, Mapping[str, Array]], Arrays]
 
 @dataclass(frozen=True)
 class Oracle:
-    """A runtime and its version."""
+    """A runtime, its version, and how it is asked."""
 
     name: str
-    run: Run
+    ask: Run
+
+    def run(self, graph: Graph, content: bytes, inputs: Mapping[str, Array]) -> Arrays:
+        """Its outputs, or DeviceError with its own words."""
+        try:
+            return self.ask(graph, content, inputs)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise DeviceError(f"{self.name} does not run {graph.outputs}: {reason}") from error
 
 
 def oracle_of(kind: str) -> Oracle | None:
@@ -43,8 +53,8 @@ def wanted(kind: str) -> str:
     return RUNTIMES[kind][0][0]
 
 
-def _run_tflite(graph: Graph, content: bytes, inputs: Mapping[str, Array]) -> Arrays:
-    interpreter = _interpreter(content)
+def _run_tflite(graph: Graph, content: bytes, inputs: Mapping[str, Array], package: str) -> Arrays:
+    interpreter = _interpreter(content, import_module(f"{package}.interpreter"))
     places = {entry["name"]: entry["index"] for entry in interpreter.get_input_details()}
     made = [entry["index"] for entry in interpreter.get_output_details()]
     rows = []
@@ -56,20 +66,19 @@ def _run_tflite(graph: Graph, content: bytes, inputs: Mapping[str, Array]) -> Ar
     return _columns(graph, rows)
 
 
-def _interpreter(content: bytes) -> Any:
-    """With reference kernels, or with the others where an operator has no reference."""
-    name = "ai_edge_litert" if find_spec("ai_edge_litert") else "tflite_runtime"
-    module = import_module(f"{name}.interpreter")
+def _interpreter(content: bytes, module: Any) -> Any:
+    """With reference kernels, or with the others where an operator has no reference (ELU)."""
     kinds = module.OpResolverType
-    for kind in (kinds.BUILTIN_REF, kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
-        try:
-            made = module.Interpreter(model_content=content, experimental_op_resolver_type=kind)
-        except ValueError:
-            if kind is not kinds.BUILTIN_REF:
-                raise
-            continue
-        made.allocate_tensors()
-        break
+    try:
+        made = module.Interpreter(
+            model_content=content, experimental_op_resolver_type=kinds.BUILTIN_REF
+        )
+    except ValueError:
+        made = module.Interpreter(
+            model_content=content,
+            experimental_op_resolver_type=kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+    made.allocate_tensors()
     return made
 
 
@@ -124,10 +133,10 @@ def _columns(graph: Graph, rows: list[list[Array]]) -> Arrays:
 
 
 RUNTIMES: dict[str, tuple[tuple[str, str, Run], ...]] = {
-    "tflite": (
-        ("ai-edge-litert", "ai_edge_litert", _run_tflite),
-        ("tflite-runtime", "tflite_runtime", _run_tflite),
+    "tflite": tuple(
+        (package.replace("_", "-"), package, partial(_run_tflite, package=package))
+        for package in ("ai_edge_litert", "tflite_runtime")
     ),
     "onnx": (("onnxruntime", "onnxruntime", _run_onnx),),
 }
-"""For each format: package, module, how to run it; the best one first."""
+"""For each format: package, module, how to ask it; the best one first."""

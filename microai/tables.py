@@ -80,6 +80,8 @@ def agreement_table(agreement: Agreement) -> Table:
     """A line for each layer on our inputs to it, then the outputs of the whole."""
     title = f"{agreement.oracle} on {agreement.samples} samples"
     table = Table("layer", "op", title=escape(title), title_justify="left", caption=APART)
+    for column in table.columns:
+        column.overflow = "fold"
     for name in ("largest difference", "share that differs"):
         table.add_column(name, justify="right")
     for layer in agreement.layers:

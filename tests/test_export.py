@@ -121,6 +121,23 @@ def test_without_a_runtime_the_file_is_written(
     assert file.stat().st_size > 0
 
 
+def test_a_runtime_that_fails_is_an_error(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its own words; the file is there for whoever wants to look into it."""
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("no kernel\nfor this")
+
+    monkeypatch.setitem(RUNTIMES, "onnx", (("onnxruntime", "onnxruntime", fails),))
+    file = tmp_path / "net.onnx"
+    arguments = ("--to", "onnx", "-o", str(file), "--calibration", str(samples))
+    result = Result("export", TINY, *arguments)
+    assert result.code == 5
+    assert result.message.endswith("does not run ('3',): no kernel for this")
+    assert file.exists()
+
+
 def test_the_command_line_starts_without_the_libraries() -> None:
     """They are imported when a file is written."""
     code = (
