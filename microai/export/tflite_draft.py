@@ -106,6 +106,14 @@ class Draft:
         wide = self.requantized(index, _finer(self.types[index].stored))
         return wide, replace(out, quant=_finer(out.stored))
 
+    def closed(
+        self, code: str, inputs: list[int], kind: TensorType, clamp: Clamp, **options: float
+    ) -> int:
+        """An operator with a clamp, built in where that can be."""
+        limit = fused(clamp, kind.quant)
+        made = self.emit(code, inputs, kind, FusedActivationFunction=limit or 0, **options)
+        return self.limited(made, clamp) if limit is None else made
+
     def limited(self, index: int, clamp: Clamp) -> int:
         """Limited to a clamp by operators of their own."""
         kind = self.types[index]

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolutions, dense layers as operators of a .tflite file."""
+"""Convolutions and dense layers as operators of a .tflite file."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from microai.errors import UnsupportedError
-from microai.export.tflite_draft import Draft, fused, image
+from microai.export.tflite_draft import Draft, image
 from microai.export.tflite_padding import VALID, placed, strides
+from microai.fixedpoint import Clamp
 from microai.graph import Node
 from microai.ops import Conv, ConvTranspose, Dense, DepthwiseConv
 from microai.ops._window import Window
@@ -39,12 +40,10 @@ def conv(draft: Draft, node: Node) -> int:
     x, padding = placed(draft, node, window)
     taps = array.reshape(len(array), *window.kernel, -1)
     operands = [x, *_weights(draft, node, taps, axis=0)]
-    limit = fused(node.op.clamp, node.type.quant)
-    made = draft.emit(
-        "CONV_2D", operands, image(node), Padding=padding,
-        FusedActivationFunction=limit or 0, **strides(window), **_dilations(window),
+    return draft.closed(
+        "CONV_2D", operands, image(node), node.op.clamp, Padding=padding,
+        **strides(window), **_dilations(window),
     )  # fmt: skip
-    return draft.limited(made, node.op.clamp) if limit is None else made
 
 
 def depthwise(draft: Draft, node: Node) -> int:
@@ -55,19 +54,18 @@ def depthwise(draft: Draft, node: Node) -> int:
     x, padding = placed(draft, node, window)
     taps = array.reshape(1, *window.kernel, -1)
     operands = [x, *_weights(draft, node, taps, axis=3)]
-    limit = fused(node.op.clamp, node.type.quant)
-    made = depthwise_of(draft, operands, image(node), (window, padding), limit or 0)
-    return draft.limited(made, node.op.clamp) if limit is None else made
+    return depthwise_of(draft, operands, image(node), (window, padding), node.op.clamp)
 
 
 def depthwise_of(
-    draft: Draft, operands: list[int], out: TensorType, how: tuple[Window, int], limit: int = 0
-) -> int:
+    draft: Draft, operands: list[int], out: TensorType, how: tuple[Window, int],
+    clamp: Clamp = (None, None),
+) -> int:  # fmt: skip
     """The operator; `how` is SAME or VALID."""
     window, padding = how
-    return draft.emit(
-        "DEPTHWISE_CONV_2D", operands, out, Padding=padding, DepthMultiplier=1,
-        FusedActivationFunction=limit, **strides(window), **_dilations(window),
+    return draft.closed(
+        "DEPTHWISE_CONV_2D", operands, out, clamp, Padding=padding, DepthMultiplier=1,
+        **strides(window), **_dilations(window),
     )  # fmt: skip
 
 
@@ -77,9 +75,7 @@ def dense(draft: Draft, node: Node) -> int:
     x = draft.value(node.inputs[0])
     array = draft.graph.weights[node.inputs[1]]
     operands = [x, *_weights(draft, node, array, axis=0)]
-    limit = fused(node.op.clamp, node.type.quant)
-    made = draft.emit("FULLY_CONNECTED", operands, image(node), FusedActivationFunction=limit or 0)
-    return draft.limited(made, node.op.clamp) if limit is None else made
+    return draft.closed("FULLY_CONNECTED", operands, image(node), node.op.clamp)
 
 
 def conv_transpose(draft: Draft, node: Node) -> int:

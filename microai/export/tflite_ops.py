@@ -59,10 +59,7 @@ def _two(draft: Draft, node: Node, code: str) -> int:
     """Sum, difference, product."""
     assert isinstance(node.op, Add | Sub | Mul)
     a, b = map(draft.value, node.inputs)
-    limit = fused(node.op.clamp, node.type.quant)
-    options = {**POWERS_OF_TWO.get(code, {}), "FusedActivationFunction": limit or 0}
-    made = draft.emit(code, [a, b], image(node), **options)
-    return draft.limited(made, node.op.clamp) if limit is None else made
+    return draft.closed(code, [a, b], image(node), node.op.clamp, **POWERS_OF_TWO.get(code, {}))
 
 
 def _relu(draft: Draft, node: Node) -> int:
