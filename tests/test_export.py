@@ -2,6 +2,7 @@
 """The command `export`, and the comparison it makes."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -9,21 +10,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from microai.agreement import extract
-from microai.errors import DeviceError
+from microai.agreement import compare, extract
+from microai.errors import DeviceError, UnsupportedError
 from microai.exchange import export_source
 from microai.export import to_bytes
-from microai.graph import verify
+from microai.graph import Graph, verify
 from microai.interpret import interpret
-from microai.ops import Dense
+from microai.ops import Activation, AvgPool, Dense, Softmax
 from microai.oracle import RUNTIMES, oracle_of
 from microai.pipeline import Recipe, quantize_graph
 from microai.quantize.scheme import SCHEMES
 from microai.samples import stored
 from microai.source import Question, open_source, with_samples
-from tests.exported import agreement
+from tests.cases import Case
+from tests.cases.activation import bend
+from tests.drawn import drawn_cases
+from tests.exported import FLOAT_TOLERANCE, agreement, runtime
 from tests.graphs import GRAPHS, Sketch, quantized, renamed, samples
+from tests.ladder import case_graph, inputs_of
 from tests.test_cli import TINY, Result
 
 
@@ -200,3 +207,37 @@ def test_layers_with_schemes_of_their_own(name: str, kind: str) -> None:
     assert {node.type.dtype for node in graph.steps} >= {"int8", "int16", "float32"}
     assert all(layer.largest <= 1 for layer in found.layers)
     assert all(output.largest <= 1 for output in found.outputs)
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+@given(case=drawn_cases(), scheme=st.sampled_from(["f32", "int8", "int16x8"]))
+@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
+def test_drawn_layers(kind: str, case: Case, scheme: str) -> None:
+    """Any op at any small shape: within a step, or refused with a sentence."""
+    graph = case_graph(case)
+    if scheme != "f32":
+        graph = quantize_graph(graph, SCHEMES[scheme], inputs_of(graph, 1, spread=0.5))
+    inputs = stored(graph, inputs_of(graph, 2, spread=1.5))
+    try:
+        content = to_bytes(graph, kind)
+    except UnsupportedError as error:
+        assert str(error).startswith("y: ")  # noqa: PT017  what is refused is no failure
+        return
+    found = compare(graph, kind, content, inputs, runtime(kind)).outputs[0]
+    if scheme == "f32":
+        largest = np.abs(interpret(graph, inputs)["y"]).max()
+        assert found.largest <= FLOAT_TOLERANCE * max(largest, 1)
+    else:
+        assert found.largest <= (1 if scheme == "int8" else steps_in_int16(graph, kind))
+
+
+def steps_in_int16(graph: Graph, kind: str) -> float:
+    """How far our lines are from a function, LiteRT from its own, and what rounds twice there."""
+    node = graph["y"]
+    op, (x, *_) = node.op, graph.types(node)
+    ours = bend(op, x.stored, node.type.stored) if isinstance(op, Activation) else 0
+    if kind == "onnx":
+        return 1 + ours
+    if isinstance(op, AvgPool) and not op.count_pads:
+        return math.prod(op.kernel) / 2 + 1
+    return ours + (3 if isinstance(op, Activation | Softmax) else 1)

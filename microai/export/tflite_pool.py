@@ -50,7 +50,9 @@ def avg_pool(draft: Draft, node: Node) -> int:
 
 
 def _weighed(draft: Draft, x: int, out: TensorType, window: Window, shares: Array) -> int:
-    """The mean that counts zeros, times what that makes too small at each pixel."""
+    """The mean that counts zeros, times what that makes too small at each pixel. In int16 that is
+    two roundings: up to largest share / 2 + 1 steps off.
+    """
     x, wide = draft.widened(x, out)
     sides = touched(window, draft.types[x].shape[1:3], out.shape[1:3])
     mean = _mean(draft, bordered(draft, x, sides), wide, window)
