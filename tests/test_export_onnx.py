@@ -8,7 +8,9 @@ differ where we round up.
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -16,13 +18,15 @@ from microai.errors import UnsupportedError
 from microai.export import to_bytes
 from microai.frontends.torch import import_module
 from microai.graph import Graph, replace_node
+from microai.interpret import interpret
 from microai.op import Input
 from microai.ops import AvgPool, Conv, ConvTranspose, Dense, Relu, Reshape, Resize
 from microai.pipeline import quantize_graph
 from microai.quantize.scheme import SCHEMES
+from microai.samples import stored
 from tests.exported import NAMES, Bound, agreement, cases_of, graph_of, measured, title, whole
 from tests.graphs import GRAPHS, Sketch, samples
-from tests.ladder import case_graph
+from tests.ladder import case_graph, inputs_of
 from tests.networks import NETWORKS, shaken
 
 TIES = Bound(1, 0.4)
@@ -158,3 +162,17 @@ def test_an_average_is_of_what_it_says(counted: bool) -> None:
     op = AvgPool((3, 3), (2, 2), (1, 1, 1, 1), count_pads=counted)
     (output,) = agreement(case_graph((op, [(1, 6, 5, 4)])), "onnx").outputs
     assert output.largest < 1e-6
+
+
+@pytest.mark.parametrize("name", ["softmax-one", "conv-odd", "avg_pool-odd", "dense-odd"])
+def test_graph_optimizations_are_welcome(name: str) -> None:
+    """As users run it: onnxruntime finds its integer kernels, and they are right."""
+    graph = graph_of(name, "int8")
+    reals = inputs_of(graph, 2, spread=1.5)["i0"]
+    session = onnxruntime.InferenceSession(
+        to_bytes(graph, "onnx"), providers=["CPUExecutionProvider"]
+    )
+    ours = interpret(graph, stored(graph, {"i0": reals}))["y"]
+    found = np.concatenate([session.run(None, {"i0": row[None]})[0] for row in reals])
+    steps = found / graph["y"].type.stored.scale[0] + graph["y"].type.stored.zero
+    assert np.abs(steps - ours).max() <= 1.01

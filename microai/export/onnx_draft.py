@@ -42,7 +42,7 @@ class Draft:
     def constant(self, name: str, array: Array) -> str:
         """An initializer."""
         name = self._fresh(name)
-        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        self.constants[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
     def numbers(self, *values: int) -> str:

@@ -110,9 +110,14 @@ def _feeds_dense(graph: Graph, node: Node) -> bool:
 
 
 def _softmax(draft: Draft, node: Node) -> str:
-    rank = len(node.type.shape)
-    x = draft.value(node.inputs[0])
-    return draft.emit("Softmax", [x], axis=axis_of(rank - 1, rank))
+    """No more than the storage holds: onnxruntime's own int8 softmax would let 1 wrap around
+    (https://github.com/microsoft/onnxruntime/issues/29727), and makes way for a Min.
+    """
+    rank, quant = len(node.type.shape), node.type.quant
+    shares = draft.emit("Softmax", [draft.value(node.inputs[0])], axis=axis_of(rank - 1, rank))
+    if quant is None:
+        return shares
+    return draft.emit("Min", [shares, draft.real((quant.high - quant.zero) * quant.scale[0])])
 
 
 def _concat(draft: Draft, node: Node) -> str:
