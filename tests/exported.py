@@ -17,12 +17,12 @@ from microai.oracle import Oracle, oracle_of
 from microai.passes import INT_PASSES
 from microai.pipeline import quantize_graph
 from microai.samples import stored
+from microai.verdict import FLOAT_TOLERANCE
 from tests.cases import CASES
 from tests.graphs import GRAPHS, samples
 from tests.ladder import SCHEMES, applies, case_graph, half_float, inputs_of, tied
 
 NAMES = [snake(op.__name__) for op in OPS]
-FLOAT_TOLERANCE = 2e-6  # of a layer's largest value, or of 1
 
 
 @dataclass(frozen=True)

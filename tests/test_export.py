@@ -25,10 +25,11 @@ from microai.pipeline import Recipe, quantize_graph
 from microai.quantize.scheme import SCHEMES
 from microai.samples import stored
 from microai.source import Question, open_source, with_samples
+from microai.verdict import FLOAT_TOLERANCE
 from tests.cases import Case
 from tests.cases.activation import bend
 from tests.drawn import drawn_cases
-from tests.exported import FLOAT_TOLERANCE, agreement, runtime
+from tests.exported import agreement, runtime
 from tests.graphs import GRAPHS, Sketch, quantized, renamed, samples
 from tests.ladder import case_graph, inputs_of
 from tests.test_cli import TINY, Result
