@@ -27,9 +27,11 @@ from microai.ops import (
     Slice,
     Transpose,
 )
-from microai.types import Array, Arrays, Floats, QTensor, Quant, TensorType
+from microai.types import INT_BITS, Array, Arrays, Floats, QTensor, Quant, TensorType
 
-KEEPS = MaxPool | Pad | Relu | Reshape | Resize | Slice | Transpose
+MOVES = Reshape | Resize | Slice | Transpose
+"""Whose kernels take any integers, indices too."""
+KEEPS = MOVES | MaxPool | Pad | Relu
 """Quantizing before them is the same as behind."""
 WEIGHTS = {("int8", "int8"), ("int8", "int4"), ("int16", "int8"), ("int16", "int16")}
 """Storage of activations and weights that kernels know."""
@@ -206,7 +208,8 @@ def _alike(stored: list[Quant], out: Quant, node: Node) -> bool:
     """One dtype, one scale each."""
     dtypes = {quant.dtype for quant in stored} | {out.dtype}
     single = all(len(quant.scale) == 1 for quant in stored)
-    return len(dtypes) == 1 and dtypes <= {"int8", "int16"} and single and bool(node.inputs)
+    kernels = {"int8", "int16"} if not isinstance(node.op, MOVES) else set(INT_BITS)
+    return len(dtypes) == 1 and dtypes <= kernels and single and bool(node.inputs)
 
 
 def _rescaled(values: Floats, own: Quant | None, scale: Floats) -> Floats:

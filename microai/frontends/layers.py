@@ -13,7 +13,7 @@ from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weigh
 from microai.frontends.layout import arranged, reshape, shaped, transpose
 from microai.frontends.storage import centered
 from microai.op import Op
-from microai.ops import ArgMax, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu, Softmax
+from microai.ops import ArgMax, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu, Reshape, Softmax
 from microai.types import Array
 
 
@@ -150,13 +150,29 @@ def arg_max(b: Builder, x: Value, axis: int, *, keep: bool) -> Value:
     last = 1 if x.layout == "first" else rank - 1
     if axis % rank != last:
         raise RefusedError(f"it runs over axis {axis} of {x.shape}", f"axis {last}, the channels")
-    if not keep and rank == 4:
+    if not keep and rank == 4 and x.layout == "first":
         raise RefusedError("it takes the channel axis off an image", "one that keeps the axis")
     whole = tuple(1 if i == last else size for i, size in enumerate(x.shape))
     largest = b.op(ArgMax(), (x.name,), whole)
     return (
         largest if keep else reshape(b, largest, tuple(s for i, s in enumerate(whole) if i != last))
     )
+
+
+def is_index(b: Builder, x: Value) -> bool:
+    """Whether a tensor holds what `arg_max` makes."""
+    node = b.nodes[x.name]
+    while isinstance(node.op, Reshape):
+        node = b.nodes[node.inputs[0]]
+    return isinstance(node.op, ArgMax)
+
+
+def cast(b: Builder, x: Value, dtype: str) -> Value:
+    """Numbers stay float32, indices what they are."""
+    indices = is_index(b, x)
+    if dtype not in ("int32", "int64") if indices else dtype != "float32":
+        raise RefusedError(f"it converts to {dtype}", "float32 throughout")
+    return x
 
 
 def turned(w: Weight) -> Weight:

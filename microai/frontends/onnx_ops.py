@@ -21,6 +21,7 @@ from microai.frontends.onnx_axis import (
     unsqueeze,
 )
 from microai.frontends.onnx_call import Call, Held, Importer
+from microai.frontends.onnx_file import TYPES
 from microai.frontends.onnx_fold import constant, shape_of
 from microai.frontends.onnx_quant import (
     dequantize_linear,
@@ -97,11 +98,9 @@ def same(b: Builder, call: Call) -> Held:  # noqa: ARG001  an importer like the 
     return call.given(0)
 
 
-def cast(b: Builder, call: Call) -> Value:  # noqa: ARG001  an importer like the others
-    """To float32, which it is."""
-    if call.number("to") != 1:
-        raise RefusedError(f"it converts to type {call.number('to')}", "float32 throughout")
-    return call.value()
+def cast(b: Builder, call: Call) -> Value:
+    """To what it is."""
+    return layers.cast(b, call.value(), TYPES.get(call.number("to"), "another type"))
 
 
 def _arithmetic(kind: Kind) -> Importer:

@@ -87,7 +87,8 @@ class _Reader:
             raise RefusedError("it has no outputs")
         self.builder.place = place
         shapes = tuple(tensor.shape for tensor in tensors)
-        call = Call(place, inputs, operator.options, shapes)
+        dtypes = tuple(tensor.dtype for tensor in tensors)
+        call = Call(place, inputs, operator.options, shapes, dtypes)
         made = IMPORTERS[operator.name](self.builder, call)
         results = made if isinstance(made, tuple) else (made,)
         for index, tensor, result in zip(operator.outputs, tensors, results, strict=True):

@@ -16,12 +16,13 @@ TANH = 4
 
 @dataclass(frozen=True)
 class Call:
-    """An operator with what its inputs stand for and the shapes that the file gives its outputs."""
+    """An operator with what its inputs stand for and what the file says of its outputs."""
 
     name: str
     inputs: Sequence[Value | Weight | None]
     options: Mapping[str, float]
     shapes: tuple[Shape, ...]
+    dtypes: tuple[str, ...]
 
     def value(self, position: int = 0) -> Value:
         """A computed input."""

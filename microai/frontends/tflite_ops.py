@@ -84,6 +84,11 @@ def softmax(b: Builder, call: Call) -> Value:
     return layers.softmax(b, call.value(), -1)
 
 
+def cast(b: Builder, call: Call) -> Value:
+    """To what it is."""
+    return layers.cast(b, call.value(), call.dtypes[0])
+
+
 def reshape(b: Builder, call: Call) -> Value:
     """To the shape that the file gives the output."""
     return layout.reshape(b, call.value(), call.shapes[0])
@@ -114,6 +119,7 @@ IMPORTERS: dict[str, Importer] = {
     "ADD": _arithmetic("add"),
     "ARG_MAX": arg_max,
     "AVERAGE_POOL_2D": average_pool_2d,
+    "CAST": cast,
     "CONCATENATION": concatenation,
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
