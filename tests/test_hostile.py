@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model files from anyone: what once broke a reader, and files changed at random."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microai.errors import UnsupportedError
+from microai.export import to_bytes
+from microai.frontends import load_model, onnx_file, tflite_file
+from tests.fuzz import CHANGES, fuzz
+from tests.graphs import quantized
+from tests.onnx_models import made
+
+VECTOR = "float[1,12] x"
+
+
+def refused(content: bytes, ending: str, folder: Path) -> str:
+    """Why a file cannot be deployed."""
+    path = folder / f"model{ending}"
+    path.write_bytes(content)
+    with pytest.raises(UnsupportedError) as raised:
+        load_model(str(path))
+    return str(raised.value)
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    """Protobuf gives them as bytes."""
+    model = made(f"g ({VECTOR}) => (float[N] y) {{ aname = Erf(x)\n y = Relu(aname) }}", 13, {})
+    content = model.SerializeToString().replace(b"aname", b"a\xff\xfeme")
+    assert "Erf: no such op here" in refused(content, ".onnx", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "words"),
+    [
+        ("y = Add(x, w)", {"w": np.zeros((3, 5), np.float32)}, "a constant (3, 5) enlarges"),
+        ("y = DequantizeLinear<axis=0>(w, s)", {"w": np.zeros((4, 2), np.int8), "s": np.ones(2, np.float32)}, "2 scales along axis 0"),
+        ("q = QuantizeLinear<axis=0>(w, s, z)\n d = DequantizeLinear<axis=0>(q, s, z)\n y = MatMul(x, d)",
+         {"w": np.zeros((12, 2), np.float32), "s": np.ones(3, np.float32), "z": np.zeros(3, np.int8)}, "3 scales along axis 0"),
+        ("y = Reshape(x, s)", {"s": np.asarray([1 << 40, -1])}, "it makes"),
+        ("s = ConstantOfShape(n)\n y = Add(x, s)", {"n": np.asarray([1 << 30, 1 << 30])}, "cannot be computed"),
+        ("y = Pad(x, p)", {"p": np.asarray([0, 1 << 40, 0, 0])}, "it pads by"),
+        ("y = Expand(w, n)\n z = Add(x, y)", {"w": np.zeros(1, np.float32), "n": np.asarray([1 << 20, 1 << 20])}, "cannot be computed"),
+        ("y = Squeeze(x, a)", {"a": np.asarray([7])}, "its axis is 7"),
+    ],
+)  # fmt: skip
+def test_onnx_that_makes_no_sense(nodes: str, weights: dict, words: str, tmp_path: Path) -> None:
+    """A sentence each, and no memory for what only claims to be large."""
+    model = made(f"g ({VECTOR}) => (float[N] y) {{ {nodes} }}", 13, weights)
+    assert words in refused(model.SerializeToString(), ".onnx", tmp_path)
+
+
+def test_a_tensor_that_claims_to_be_large(tmp_path: Path) -> None:
+    """Sizes are counted before anything is made of them."""
+    model = made(
+        f"g ({VECTOR}) => (float[N] y) {{ y = MatMul(x, w) }}",
+        13,
+        {"w": np.zeros((12, 3), np.float32)},
+    )
+    model.graph.initializer[0].dims[0] = 1 << 50
+    assert "tensor 'w' is float32" in refused(model.SerializeToString(), ".onnx", tmp_path)
+    model.graph.initializer[0].dims[0] = -12
+    assert "tensor 'w' is float32" in refused(model.SerializeToString(), ".onnx", tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".tflite"])
+def test_files_that_are_too_large(ending: str, tmp_path: Path, monkeypatch) -> None:
+    """Before a byte of them is read."""
+    module = onnx_file if ending == ".onnx" else tflite_file
+    monkeypatch.setattr(module, "LARGEST_FILE", 100)
+    assert "larger than 100 bytes" in refused(bytes(101), ending, tmp_path)
+
+
+def test_tflite_whose_tables_lie_elsewhere(tmp_path: Path) -> None:
+    """Offsets beyond the file, lengths beyond reason, other identifiers."""
+    content = to_bytes(quantized("scaled_dense"), "tflite")
+    assert "not a .tflite file" in refused(b"", ".tflite", tmp_path)
+    assert "not a .tflite file" in refused(content[:4] + b"XXXX" + content[8:], ".tflite", tmp_path)
+    assert "damaged" in refused(struct.pack("<I", 1 << 30) + content[4:], ".tflite", tmp_path)
+    assert "damaged" in refused(content[:40], ".tflite", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", CHANGES)
+def test_changed_files_are_taken_or_refused(ending: str, tmp_path: Path) -> None:
+    """Nothing else, within 5 s each; `python -m tests.fuzz` does as many as one likes."""
+    seeds = []
+    for name in ("residual", "shared", "branches"):
+        seeds.append(tmp_path / f"{name}{ending}")
+        seeds[-1].write_bytes(to_bytes(quantized(name), ending.removeprefix(".")))
+    found = fuzz(ending, 300, 1, seeds, tmp_path)
+    assert set(found) <= {"taken", "refused", "not read"}, found
+    assert found["not read"] <= 0.9 * sum(found.values())
