@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
+Bools = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 """A tensor in its stored dtype."""
 Arrays = dict[str, Array]
