@@ -29,7 +29,7 @@ from microai.ops import (
     Slice,
     Sub,
 )
-from microai.types import Ints, QTensor, TensorType
+from microai.types import Bools, Ints, QTensor, TensorType
 
 RISING = Add | AvgPool | Concat | MaxPool | Pad | Quantize | Relu | Reshape | Resize | Slice
 """Ops whose integer rule never falls when an input rises: bounds give bounds."""
@@ -42,9 +42,10 @@ class Interval(NamedTuple):
     high: Ints
 
     @property
-    def constant(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    def constant(self) -> Bools:
         """Which channels hold one value only."""
-        return self.low == self.high
+        same: Bools = self.low == self.high
+        return same
 
 
 Intervals = Mapping[str, Interval]
@@ -76,11 +77,9 @@ def _of(graph: Graph, node: Node, known: Intervals) -> Interval:
     if isinstance(op, Activation) and graph[node.inputs[0]].type.dtype == "int8":
         return _of_table(graph, node, known[node.inputs[0]])
     corners = _corners(graph, node, known)
-    return (
-        _ends([op.run_int(*corner, node.type.stored) for corner in corners])
-        if corners
-        else (_anything(node.type))
-    )
+    if not corners:
+        return _anything(node.type)
+    return _ends([np.asarray(op.run_int(*corner, node.type.stored)) for corner in corners])
 
 
 def _anything(kind: TensorType) -> Interval:
@@ -96,9 +95,8 @@ def _ends(arrays: list[Ints]) -> Interval:
 
 def _corners(graph: Graph, node: Node, known: Intervals) -> list[list[QTensor]]:
     """Inputs among whose outputs the smallest and the largest are; none where that is unknown."""
-    lows, highs = (
-        [_filled(graph, name, known[name][end]) for name in node.inputs] for end in (0, 1)
-    )
+    lows = [_filled(graph, name, known[name].low) for name in node.inputs]
+    highs = [_filled(graph, name, known[name].high) for name in node.inputs]
     if isinstance(node.op, RISING):
         return [lows, highs]
     if isinstance(node.op, Sub):
