@@ -24,7 +24,7 @@ from microai.device.protocol import Link
 from microai.graph import Graph, Node, verify
 from microai.interpret import interpret
 from microai.op import Const, Input
-from microai.ops import Dequantize, Quantize
+from microai.ops import Dequantize, Lookup, Quantize
 from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize import ptq
 from microai.quantize.mixed import schemes_of
@@ -147,8 +147,8 @@ def half_float(graph: Graph) -> Graph:
 
 
 def applies(case: Case, scheme: str) -> bool:
-    """Conversions have no float form."""
-    return scheme != "f32" or not isinstance(case[0], Quantize | Dequantize)
+    """Conversions and tables of integers have no float form."""
+    return scheme != "f32" or not isinstance(case[0], Quantize | Dequantize | Lookup)
 
 
 @cache

@@ -12,6 +12,7 @@ from microai.ops.conv_transpose import ConvTranspose
 from microai.ops.dense import Dense
 from microai.ops.depthwise_conv import DepthwiseConv
 from microai.ops.dequantize import Dequantize
+from microai.ops.lookup import Lookup
 from microai.ops.max_pool import MaxPool
 from microai.ops.mul import Mul
 from microai.ops.pad import Pad
@@ -35,6 +36,7 @@ OPS: tuple[type[Op], ...] = (
     Dense,
     DepthwiseConv,
     Dequantize,
+    Lookup,
     MaxPool,
     Mul,
     Pad,
