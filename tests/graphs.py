@@ -20,6 +20,7 @@ from microai.ops import (
     MaxPool,
     Mul,
     Pad,
+    Quantize,
     Relu,
     Reshape,
     Resize,
@@ -28,6 +29,8 @@ from microai.ops import (
     Sub,
 )
 from microai.pipeline import quantize_graph
+from microai.quantize import ptq
+from microai.quantize.observe import observe
 from microai.quantize.scheme import SCHEMES
 from microai.types import Array, TensorType
 
@@ -136,12 +139,57 @@ def branches() -> Graph:
     return s.graph(s.op("pad", Pad((1, 0, 0, 1, 0, 0)), gated), s.op("index", ArgMax(), gated))
 
 
+def twice() -> Graph:
+    """A margin that two layers read, and a rectified part taken and pooled twice."""
+    s = Sketch(6)
+    margin = s.op("margin", Pad((1, 1, 0, 1, 0, 0)), s.input("x", 1, 5, 6, 4))
+    conv = s.op("conv", Conv(pads=(0, 0, 1, 0)), margin, s.const("w", 4, 3, 3, 4), s.const("b", 4))
+    depthwise = s.op("dw", DepthwiseConv(), margin, s.const("g", 3, 2, 4), s.const("h", 4))
+    parts = []
+    for i in ("1", "2"):
+        relu = s.op(f"relu{i}", Relu(0.9), s.op(f"part{i}", Slice(3, 1, 3), conv))
+        parts.append(s.op(f"pool{i}", MaxPool((2, 2), (2, 2)), relu))
+    return s.graph(s.op("sum", Add(), *parts), parts[1], depthwise)
+
+
+def tables() -> Graph:
+    """Functions in a row, one of which does nothing, and one that two read."""
+    s = Sketch(7)
+    dense = s.op("dense", Dense(), s.input("x", 1, 6), s.const("w", 8, 6), s.const("b", 8))
+    tanh = s.op("tanh", Activation("tanh"), s.op("same", Quantize(), dense))
+    swish = s.op("swish", Activation("hard_swish"), tanh)
+    limited = s.op("limited", Relu(0.2, -0.1), s.op("relu", Relu(0.3, None), swish))
+    elu = s.op("elu", Activation("elu"), s.op("gelu", Activation("gelu"), limited))
+    return s.graph(s.op("sum", Add(), limited, elu), s.op("last", Relu(), elu))
+
+
+def sparse() -> Graph:
+    """Filters of zeros, one that never opens, a column that nothing reads; some with a border."""
+    s = Sketch(8)
+    x, w, b = s.input("x", 1, 5, 5, 3), s.const("w", 12, 1, 1, 3), s.const("b", 12)
+    conv = s.op("conv", Conv(), x, w, b)
+    relu = s.op("relu", Relu(), conv)
+    around = DepthwiseConv(pads=(1, 1, 1, 1))
+    depthwise = s.op("dw", around, relu, s.const("g", 3, 3, 12), s.const("h", 12))
+    mixed = s.op("mix", Conv(), s.op("relu6", Relu(6.0), depthwise),
+                 s.const("v", 8, 1, 1, 12), s.const("c", 8))  # fmt: skip
+    s.weights["w"][[0, 2, 3, 5, 7, 8]] = 0
+    s.weights["b"][[0, 2, 3, 4, 5, 7, 8]] = [0, -0.5, 0.7, -90, -0.1, 0, -3]
+    s.weights["v"][[1, 2, 3, 4, 6]] = 0
+    last = s.op("last", Relu(), s.op("max", MaxPool((2, 2)), mixed))
+    flat = s.op("flat", Reshape((1, 8)), s.op("mean", AvgPool((4, 4)), last))
+    return s.graph(s.op("dense", Dense(), flat, s.const("d", 3, 8), s.const("e", 3)))
+
+
 GRAPHS = {
     "residual": residual,
     "scaled_dense": scaled_dense,
     "shared": shared,
     "chains": chains,
     "branches": branches,
+    "twice": twice,
+    "tables": tables,
+    "sparse": sparse,
 }
 
 
@@ -158,6 +206,12 @@ def quantized(name: str, scheme: str = "int8") -> Graph:
     """A graph in integers."""
     graph = GRAPHS[name]()
     return apply(quantize_graph(graph, SCHEMES[scheme], samples(graph)), ())
+
+
+def imported(name: str, scheme: str = "int8") -> Graph:
+    """A graph in integers that no float pass has seen, as another tool would have stored it."""
+    graph = GRAPHS[name]()
+    return apply(ptq.quantize(graph, SCHEMES[scheme], observe(graph, samples(graph))), ())
 
 
 def renamed(graph: Graph, names: dict[str, str]) -> Graph:

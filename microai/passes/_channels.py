@@ -19,6 +19,7 @@ from microai.ops import (
     Dense,
     DepthwiseConv,
     Dequantize,
+    Lookup,
     MaxPool,
     Mul,
     Pad,
@@ -37,8 +38,8 @@ Tie = tuple[Ints, Ints]
 """Two runs of channel numbers; each channel of one stays as long as its partner."""
 
 CHANNELWISE = (
-    Activation | Add | AvgPool | Dequantize | DepthwiseConv | MaxPool | Mul | Quantize | Relu
-    | Resize | Sub
+    Activation | Add | AvgPool | Dequantize | DepthwiseConv | Lookup | MaxPool | Mul | Quantize
+    | Relu | Resize | Sub
 )  # fmt: skip
 """Ops in which channel c of every input makes channel c of the output."""
 MIXING = Conv | ConvTranspose | Dense

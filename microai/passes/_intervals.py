@@ -19,6 +19,7 @@ from microai.ops import (
     Conv,
     ConvTranspose,
     DepthwiseConv,
+    Lookup,
     MaxPool,
     Mul,
     Pad,
@@ -74,7 +75,7 @@ def _of(graph: Graph, node: Node, known: Intervals) -> Interval:
         ends = sums(graph, node, known[node.inputs[0]])
         out = node.type.stored
         return Interval(*(requantize(end, scaling.scaling, out, op.clamp) for end in ends))
-    if isinstance(op, Activation) and graph[node.inputs[0]].type.dtype == "int8":
+    if isinstance(op, Activation | Lookup) and graph[node.inputs[0]].type.dtype == "int8":
         return _of_table(graph, node, known[node.inputs[0]])
     corners = _corners(graph, node, known)
     if not corners:

@@ -3,8 +3,9 @@
 
 from dataclasses import replace
 
-from microai.graph import Graph, Node, replace_node
+from microai.graph import Graph, replace_node
 from microai.ops import MaxPool, Relu
+from microai.passes.fuse_relu import can_clamp
 
 
 def rectify_before_pool(graph: Graph) -> Graph:
@@ -12,15 +13,10 @@ def rectify_before_pool(graph: Graph) -> Graph:
     for name in [n.name for n in graph.nodes if isinstance(n.op, Relu)]:
         node = graph[name]
         pool = graph[node.inputs[0]]
-        if isinstance(pool.op, MaxPool) and graph.only_user(pool.name) and _clamps(graph, pool):
-            source = graph[pool.inputs[0]]
+        if not isinstance(pool.op, MaxPool) or not graph.only_user(pool.name):
+            continue
+        source = graph[pool.inputs[0]]
+        if can_clamp(graph, source):
             first = replace(pool, op=node.op, type=source.type)
             graph = replace_node(graph, first, replace(node, op=pool.op))
     return graph
-
-
-def _clamps(graph: Graph, pool: Node) -> bool:
-    """Whether the layer in front has a clamp to give, to nobody else."""
-    source = graph[pool.inputs[0]]
-    free = getattr(source.op, "clamp", None) == (None, None)
-    return free and graph.only_user(source.name)
