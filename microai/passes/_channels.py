@@ -90,17 +90,18 @@ class Channels:
         """As few more as ties need, until every tensor has a multiple of channels, or all it had;
         none is left without.
         """
-        flags = self._tied(flags)
+        flags = self.tied(flags)
         for numbers in self.numbers.values():
             removed = numbers[~flags[numbers]]
             count = len(numbers) - len(removed)
             more = -count % multiple if count else min(multiple, len(numbers))
             if len(removed) and more:
                 flags[removed[:more]] = True
-                flags = self._tied(flags)
+                flags = self.tied(flags)
         return flags
 
-    def _tied(self, flags: Bools) -> Bools:
+    def tied(self, flags: Bools) -> Bools:
+        """As few more as ties need."""
         flags, before = flags.copy(), -1
         while before != (before := int(flags.sum())):
             for one, other in self.ties:

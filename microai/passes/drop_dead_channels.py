@@ -17,16 +17,16 @@ MULTIPLE = 4  # int8 kernels take channels by the word; depthwise and pools refu
 def drop_dead_channels(graph: Graph) -> Graph:
     """Keep what the outputs need, and what keeps all that stays bit for bit as it was."""
     channels = Channels.of(graph)
-    flags, grown = channels.flags({}), channels.closed(channels.flags({}))
-    while not np.array_equal(flags, grown):
-        flags = _needed(graph, channels, grown)
-        grown = channels.closed(flags, MULTIPLE)
+    flags, grown = None, channels.flags({})
+    while flags is None or not np.array_equal(flags, grown):
+        flags = grown
+        grown = channels.closed(_needed(graph, channels, flags), MULTIPLE)
     return remove_channels(graph, channels.named(flags))
 
 
 def _needed(graph: Graph, channels: Channels, flags: Bools) -> Bools:
     """With what the kept channels are made of."""
-    before = -1
+    flags, before = flags.copy(), -1
     while before != (before := int(flags.sum())):
         for node in reversed(graph.steps):
             own = flags[channels.numbers[node.name]]
@@ -34,9 +34,9 @@ def _needed(graph: Graph, channels: Channels, flags: Bools) -> Bools:
                 w = graph.weights[node.inputs[1]]
                 read = (w[own] != 0).any(axis=tuple(range(w.ndim - 1)))
                 flags[channels.numbers[node.inputs[0]][read]] = True
-            if isinstance(node.op, LINEAR) and node.type.quant:
+            if isinstance(node.op, LINEAR) and node.type.quant and own.any():
                 flags[channels.numbers[node.name]] = _same_shift(graph, node, own)
-        flags = channels.closed(flags)
+        flags = channels.tied(flags)
     return flags
 
 

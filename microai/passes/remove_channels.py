@@ -7,8 +7,8 @@ import numpy as np
 
 from microai.graph import Graph, Node, replace_node
 from microai.op import Const
-from microai.ops import LINEAR, DepthwiseConv, Reshape, Slice
-from microai.passes._channels import Channels, Keep
+from microai.ops import LINEAR, Reshape, Slice
+from microai.passes._channels import Channels, Keep, mixes
 from microai.passes._weights import with_weight
 from microai.types import Bools, Quant, TensorType
 
@@ -34,7 +34,7 @@ def _without(graph: Graph, node: Node, kept: Keep) -> Graph:
     for position, axis in node.op.CHANNEL_AXIS.items():
         const = graph[graph[node.name].inputs[position]]
         array = np.compress(out, graph.weights[const.name], axis)
-        if position == 1 and not isinstance(node.op, DepthwiseConv):
+        if position == 1 and mixes(graph, node):
             array = np.compress(x, array, -1)
         if array.shape != const.type.shape:
             quant = _scales(const.type.quant, out)
