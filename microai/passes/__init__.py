@@ -32,7 +32,7 @@ INT_PASSES: tuple[Pass, ...] = (  # a model that came in integers has seen no ot
     drop_idle_relu,  # a clamp that fuse_relu moved may make the next one idle
     fuse_tables,  # of what is left, in the order it has now
     merge_pads,
-    merge_equals,  # behind the rewrites, which see one reader where there now may be two
-    fold_constant_channels,  # last but one: clamps in their final place make the most constants
+    fold_constant_channels,  # behind what moves clamps: they make the most constants
     drop_dead_channels,  # what nothing reads any more
+    merge_equals,  # last: the others ask for one reader, and change the weights of one layer
 )
