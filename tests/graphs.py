@@ -147,7 +147,7 @@ def twice() -> Graph:
     depthwise = s.op("dw", DepthwiseConv(), margin, s.const("g", 3, 2, 4), s.const("h", 4))
     parts = []
     for i in ("1", "2"):
-        relu = s.op(f"relu{i}", Relu(0.9), s.op(f"part{i}", Slice(3, 1, 3), conv))
+        relu = s.op(f"relu{i}", Relu(6.0), s.op(f"part{i}", Slice(3, 1, 3), conv))
         parts.append(s.op(f"pool{i}", MaxPool((2, 2), (2, 2)), relu))
     return s.graph(s.op("sum", Add(), *parts), parts[1], depthwise)
 
@@ -158,7 +158,7 @@ def tables() -> Graph:
     dense = s.op("dense", Dense(), s.input("x", 1, 6), s.const("w", 8, 6), s.const("b", 8))
     tanh = s.op("tanh", Activation("tanh"), s.op("same", Quantize(), dense))
     swish = s.op("swish", Activation("hard_swish"), tanh)
-    limited = s.op("limited", Relu(0.2, -0.1), s.op("relu", Relu(0.3, None), swish))
+    limited = s.op("limited", Relu(0.5, -0.3), s.op("relu", Relu(0.6, None), swish))
     elu = s.op("elu", Activation("elu"), s.op("gelu", Activation("gelu"), limited))
     return s.graph(s.op("sum", Add(), limited, elu), s.op("last", Relu(), elu))
 

@@ -105,7 +105,9 @@ def test_sums_that_its_words_do_not_hold_are_refused() -> None:
     """Accumulators over int32, rescaled sums over 30 bits, filters that its counters miss."""
     w = np.full((2, 3, 16), 127, np.int8)
     x = TensorType((1, 11, 16), Quant("int8", (1.0,), zero=-128))
-    wide = layer(Conv(), x, w, np.array([2**31 - 1, 0]), 2.0**20)
+    deep = TensorType((1, 11, 2048), x.quant)  # so deep that no output is always the same
+    taps = np.full((2, 3, 2048), 127, np.int8)
+    wide = layer(Conv(), deep, taps, np.array([2**31 - 1, 0]), 2.0**25)
     assert "over int32" in said(wide)
     fine = layer(Conv(), x, w, np.array([1, 0]), 2.0**-12)
     assert "twice a rescaled sum can reach" in said(fine)
@@ -113,8 +115,8 @@ def test_sums_that_its_words_do_not_hold_are_refused() -> None:
     heavy = layer(Conv(), many, np.ones((1, 1, 1, 70000), np.int8), np.zeros(1), 2.0**20)
     assert said(heavy) == "a filter has 70000 taps, over 65535"
     image, taps = TensorType((1, 257, 257, 1), many.quant), np.ones((257, 257, 1), np.int8)
-    deep = layer(DepthwiseConv(), image, taps, np.zeros(1), 2.0**20)
-    assert said(deep) == "a filter has 66049 taps, over 65535"
+    large = layer(DepthwiseConv(), image, taps, np.zeros(1), 2.0**20)
+    assert said(large) == "a filter has 66049 taps, over 65535"
 
 
 def taken(graph: Graph) -> bool:

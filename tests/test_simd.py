@@ -175,12 +175,12 @@ def test_what_could_overflow_is_refused() -> None:
     many = AvgPool((300, 300), (300, 300))
     assert "a sum can reach" in said(between(many, large, out=large, shape=(1, 300, 300, 2)))
     bias = np.array([2**31 - 1, 0, 0, 0, 0])
-    x = TensorType((1, 11, 16), Quant("int8", (1.0,), zero=-128))
-    heavy = layer(Conv(), x, np.full((5, 3, 16), 127, np.int8), bias, 2.0**20)
-    assert "a folded bias is 2148788223, over int32" in said(heavy)
-    x = TensorType((1, 11, 16), Quant("int8", (1.0,), zero=-128))
-    bias[0] = 2**31 - 1 - 48 * 127 * 256
-    folded = layer(Conv(), x, np.full((5, 3, 16), 127, np.int8), bias, 2.0**20)
+    x = TensorType((1, 11, 2048), Quant("int8", (1.0,), zero=-128))
+    w = np.full((5, 3, 2048), 127, np.int8)  # so many that no output is always the same
+    heavy = layer(Conv(), x, w, bias, 2.0**25)
+    assert "a folded bias is 2247360511, over int32" in said(heavy)
+    bias[0] = 2**31 - 1 - 6144 * 127 * 256
+    folded = layer(Conv(), x, w, bias, 2.0**25)
     assert "with what is folded into it a sum can reach" in said(folded)
 
 
