@@ -10,7 +10,18 @@ from microai.bounds import INT32_MAX, accumulator
 from microai.fixedpoint import saturate
 from microai.graph import Graph, apply
 from microai.interpret import interpret
-from microai.ops import Add, AvgPool, Conv, Dense, DepthwiseConv, MaxPool, Relu, Reshape
+from microai.ops import (
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    Dense,
+    DepthwiseConv,
+    MaxPool,
+    Relu,
+    Reshape,
+    Slice,
+)
 from microai.passes import drop_dead_channels, fold_constant_channels
 from microai.passes._intervals import intervals
 from microai.passes.remove_channels import remove_channels
@@ -162,6 +173,61 @@ def test_filters_that_never_change_take_the_largest_scale() -> None:
     weight, bias = after.steps[0].inputs[1:]
     assert after[weight].type.stored.scale == (0.01, 0.02, 0.02, 0.01)
     assert abs(int(after.weights[bias][2])) < 1 << 20
+    assert_same(graph, after)
+
+
+def test_a_value_that_the_largest_scale_cannot_give() -> None:
+    """Sums in steps of five: a filter of zeros keeps its own scale, and the smallest bias for its
+    value; one whose sums all lie beyond int32 keeps its weights too.
+    """
+    s = IntSketch(10, 1, 8)
+    above = s.linear(Dense(), "x", np.zeros((4, 8)), np.full(4, 900), HALF, (0.05,) * 4)
+    w, b = s.random.integers(-9, 9, (3, 12)), np.array([0, 3, INT32_MAX])
+    w[1], w[2, :4], w[2, 4:] = 0, 127, 0
+    out = Quant("int8", (1.0,))
+    x = s.op(Concat(1), above, "x", out=HALF)
+    last = s.linear(Dense(), x, w, b, out, (320.0, 32.0, 320.0))
+    graph = s.graph(last)
+    assert list(intervals(graph)[last].constant) == [False, True, True]
+    after = apply(graph, BOTH)
+    weight, bias = after.steps[-1].inputs[1:]
+    assert after[weight].type.stored.scale == (320.0, 32.0, 320.0)
+    assert list(after.weights[bias][1:]) == list(b[1:])
+    assert_same(graph, after)
+
+
+def test_needs_come_before_rounding_up() -> None:
+    """What a tie adds reads other channels: those are kept, and not the first four as well."""
+    s = IntSketch(11, 1, 4, 4, 3)
+    left, deep = (s.linear(Conv(), "x", s.random.integers(1, 90, (8, 1, 1, 3)), np.zeros(8), HALF,
+                           (0.01,) * 8) for _ in range(2))  # fmt: skip
+    turned = np.eye(8)[::-1].reshape(8, 1, 1, 8) * 90  # row c reads channel 7 - c
+    right = s.linear(Conv(), deep, turned, np.zeros(8), HALF, (0.01,) * 8)
+    outputs = []
+    for name, read in ((s.op(Add(), left, right), [0, 1]), (left, [2, 3])):
+        w = np.zeros((2, 1, 1, 8))
+        w[..., read] = s.random.integers(1, 90, (2, 1, 1, 2))
+        outputs.append(s.linear(Conv(), name, w, np.zeros(2), HALF, (0.01,) * 2))
+    graph = s.graph(*outputs)
+    after = apply(graph, BOTH)
+    assert kept(after) == [4, 4, 4, 4, 2, 2]
+    assert_same(graph, after)
+
+
+def test_a_part_begins_elsewhere_when_channels_before_it_go() -> None:
+    """The slice counts those that stay."""
+    s = IntSketch(12, 1, 3, 3, 2)
+    conv = s.linear(Conv(), "x", s.random.integers(1, 90, (12, 1, 1, 2)), np.zeros(12), HALF,
+                    (0.01,) * 12)  # fmt: skip
+    part = s.op(Slice(3, 5, 11), conv)
+    w = s.random.integers(1, 90, (2, 1, 1, 6))
+    w[..., [1, 4]] = 0
+    graph = s.graph(s.linear(Conv(), part, w, np.zeros(2), HALF, (0.01,) * 2))
+    after = apply(graph, BOTH)
+    assert kept(after) == [4, 4, 2]
+    assert after.steps[1].op == Slice(3, 0, 4)
+    two = remove_channels(graph, {conv: np.arange(12) == 1, part: np.arange(6) > 2})
+    assert two.steps[1].op == Slice(3, 1, 4)
     assert_same(graph, after)
 
 

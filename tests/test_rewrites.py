@@ -14,6 +14,7 @@ from microai.op import Const
 from microai.ops import (
     Activation,
     Add,
+    Concat,
     Conv,
     Dense,
     DepthwiseConv,
@@ -114,14 +115,27 @@ def test_pool_and_rectifier_do_not_change_places_forever() -> None:
     assert ops(apply(pooled(layer=True), FLOAT_PASSES)) == ["Conv", "MaxPool", "MaxPool"]
 
 
+def test_a_rectifier_that_others_read_stays() -> None:
+    """Its value is needed in front of the pool; and a layer's own is left to the layer."""
+    s = Sketch(2)
+    relu = s.op("relu", Relu(), s.op("part", Slice(1, 0, 5), s.input("x", 1, 6, 6, 4)))
+    graph = s.graph(s.op("pool", MaxPool((2, 2)), relu), relu)
+    assert ops(apply(graph, (pool_before_relu,))) == ["Slice", "Relu", "MaxPool"]
+    s = Sketch(3)
+    conv = s.op("conv", Conv(), s.input("x", 1, 6, 6, 4), s.const("w", 4, 1, 1, 4), s.const("b", 4))
+    graph = s.graph(s.op("pool", MaxPool((2, 2)), s.op("relu", Relu(), conv)))
+    assert ops(apply(graph, (pool_before_relu,))) == ["Conv", "Relu", "MaxPool"]
+
+
 def test_idle_quantize_only() -> None:
     """One that changes scale, zero point or rounding stays."""
     s = IntSketch(2, 1, 9)
     x = s.type("x").stored
     others = (x, replace(x, scale=(x.scale[0] * 1.5,)), replace(x, rounding="floor"))
     names = [s.op(Relu(0.5), s.op(Quantize(), "x", out=out)) for out in others]
-    after = apply(s.graph(*names), (drop_idle_quantize,))
-    assert ops(after).count("Quantize") == 2
+    output = s.op(Quantize(), "x", out=x)
+    after = apply(s.graph(*names, output), (drop_idle_quantize,))
+    assert ops(after).count("Quantize") == 3
 
 
 @pytest.mark.parametrize(
@@ -157,16 +171,41 @@ def test_pads_in_a_row_merge_and_shared_ones_stay() -> None:
     assert str(apply(shared, (merge_pads,))) == str(apply(shared, ()))
 
 
+def test_pads_that_are_more_than_a_margin_stay() -> None:
+    """An output of the graph, and what is the weights of a convolution."""
+    s = IntSketch(10, 1, 3, 4, 2)
+    margin = s.op(Pad((1, 0, 0, 1, 0, 0)), "x")
+    graph = s.graph(s.drawn(DepthwiseConv(), margin, 2, 2, 2), margin)
+    assert str(apply(graph, (merge_pads,))) == str(graph)
+    t = Sketch(4)
+    w = t.op("w", Pad((0, 1, 1, 0, 0, 0)), t.input("u", 1, 2, 2, 3))
+    x = t.input("x", 1, 5, 5, 3)
+    computed = t.graph(t.op("conv", Conv(), x, w, t.const("b", 1)))
+    assert str(apply(computed, (merge_pads,))) == str(computed)
+
+
+def test_what_the_caller_fills_and_what_lasts_is_no_copy() -> None:
+    """Two inputs of one type, and two tensors that keep their values."""
+    s = Sketch(5)
+    a, b = s.input("a", 1, 4), s.input("b", 1, 4)
+    graph = s.graph(*(s.op(f"sum{i}", Add(), a, b) for i in range(2)))
+    assert str(apply(graph, (merge_equals,))) == str(graph)
+    kept = [s.op(f"kept{i}", Relu(), a) for i in range(2)]
+    graph = s.graph(s.op("both", Add(), *kept))
+    nodes = tuple(replace(n, place="state") if n.name in kept else n for n in graph.nodes)
+    assert ops(apply(replace(graph, nodes=nodes), (merge_equals,))).count("Relu") == 2
+
+
 def test_equal_constants_become_one() -> None:
     """With their readers; an equal array of another scale does not."""
     s = IntSketch(5, 1, 4)
     w, b = s.random.integers(-127, 128, (4, 4)), np.zeros(4, int)
-    scales = ((0.01,) * 4, (0.01,) * 4, (0.02,) * 4)
-    one, two, three = (s.linear(Dense(), "x", w, b, X, scale) for scale in scales)
-    graph = s.graph(s.op(Add(), s.op(Add(), one, two), three))
+    stored = ((w, 0.01), (w, 0.01), (w, 0.02), (w + 1, 0.02))
+    layers = [s.linear(Dense(), "x", each, b, X, (scale,) * 4) for each, scale in stored]
+    graph = s.graph(s.op(Concat(1), *layers))
     after = apply(graph, (merge_equals,))
-    assert ops(after) == ["Dense", "Dense", "Add", "Add"]
-    assert sum(isinstance(node.op, Const) for node in after.nodes) == 4
+    assert ops(after) == ["Dense", "Dense", "Dense", "Concat"]
+    assert sum(isinstance(node.op, Const) for node in after.nodes) == 5
     assert_same(graph, after)
 
 
