@@ -6,6 +6,7 @@ scales from 1 to 1e-4, any zero points.
 import numpy as np
 
 from microai.graph import Graph, Node, verify
+from microai.interpret import interpret
 from microai.op import Const, Input, Op
 from microai.ops import (
     Activation,
@@ -27,7 +28,7 @@ from microai.ops import (
     Slice,
     Sub,
 )
-from microai.types import Array, Ints, Quant, TensorType
+from microai.types import Array, Arrays, Ints, Quant, TensorType
 
 CLAMPS = ((None, None), (0.0, None), (0.0, 0.4), (-0.2, None))
 
@@ -190,3 +191,24 @@ def stored_inputs(graph: Graph, count: int = 12, seed: int = 1) -> dict[str, Arr
         array[0], array[1] = low, high
         drawn[node.name] = array.astype(node.type.dtype)
     return drawn
+
+
+def ran(graph: Graph) -> Arrays:
+    return interpret(graph, stored_inputs(graph))
+
+
+def assert_same(before: Graph, after: Graph) -> None:
+    """Equal outputs; every tensor that stayed is the old one with some channels gone."""
+    expected, found = ran(before), ran(after)
+    for name in before.outputs:
+        np.testing.assert_array_equal(found[name], expected[name])
+    for node in after.steps:
+        old, new = (np.moveaxis(t[node.name], -1, 0) for t in (expected, found))
+        if new.size // len(new) == old.size // len(old):
+            rest = iter(old)
+            assert all(any(np.array_equal(c, o) for o in rest) for c in new), node.name
+
+
+def kept(graph: Graph) -> list[int]:
+    """Channels of each step's output."""
+    return [node.type.shape[-1] for node in graph.steps]

@@ -16,9 +16,6 @@ from microai.ops import (
     Concat,
     Conv,
     Dense,
-    DepthwiseConv,
-    MaxPool,
-    Relu,
     Reshape,
     Slice,
 )
@@ -28,29 +25,13 @@ from microai.passes.remove_channels import remove_channels
 from microai.save import to_bytes
 from microai.types import Quant
 from tests.graphs import GRAPHS, imported, quantized, samples
-from tests.integers import STEPS, IntSketch, network, stored_inputs
+from tests.integers import STEPS, IntSketch, assert_same, kept, network, ran
 
 BOTH = (fold_constant_channels, drop_dead_channels)
 networks = st.builds(
     network, st.integers(0, 10**6), st.lists(st.sampled_from(sorted(STEPS)), min_size=2, max_size=6)
 )
 HALF = Quant("int8", (1 / 64,))
-
-
-def ran(graph: Graph) -> dict:
-    return interpret(graph, stored_inputs(graph))
-
-
-def assert_same(before: Graph, after: Graph) -> None:
-    """Equal outputs; every tensor that stayed is the old one with some channels gone."""
-    expected, found = ran(before), ran(after)
-    for name in before.outputs:
-        np.testing.assert_array_equal(found[name], expected[name])
-    for node in after.steps:
-        old, new = (np.moveaxis(t[node.name], -1, 0) for t in (expected, found))
-        if new.size // len(new) == old.size // len(old):
-            rest = iter(old)
-            assert all(any(np.array_equal(c, o) for o in rest) for c in new), node.name
 
 
 @settings(deadline=None, max_examples=150)
@@ -100,11 +81,6 @@ def layers(*, pads: int, zero: int, bias: tuple[int, ...], readers: int = 4) -> 
     return s.graph(
         s.linear(op, first, v, s.random.integers(-500, 500, readers), HALF, scale[:readers])
     )
-
-
-def kept(graph: Graph) -> list[int]:
-    """Channels of each step's output."""
-    return [node.type.shape[-1] for node in graph.steps]
 
 
 def test_constant_channels_go() -> None:
@@ -229,58 +205,6 @@ def test_a_part_begins_elsewhere_when_channels_before_it_go() -> None:
     two = remove_channels(graph, {conv: np.arange(12) == 1, part: np.arange(6) > 2})
     assert two.steps[1].op == Slice(3, 1, 4)
     assert_same(graph, after)
-
-
-def residual() -> Graph:
-    """Two branches that are added, pooled and flattened; 12 channels."""
-    s = IntSketch(4, 1, 4, 4, 3)
-    one = s.drawn(Conv(), "x", 12, 1, 1, 3)
-    two = s.drawn(DepthwiseConv(pads=(1, 1, 1, 1)), s.op(Relu(), one), 3, 3, 12)
-    pooled = s.op(MaxPool((2, 2), (2, 2)), s.op(Add(), one, two))
-    return s.graph(s.drawn(Dense(), s.op(Reshape((1, 48)), pooled), 2, 48))
-
-
-def test_channels_that_move_together() -> None:
-    """One tensor is named; what is tied to it follows, and readers lose its columns."""
-    graph = residual()
-    names = [node.name for node in graph.steps]
-    keep = np.arange(12) % 3 == 0
-    after = remove_channels(graph, {names[3]: keep})
-    assert kept(after) == [4, 4, 4, 4, 4, 16, 2]
-    for node in after.consts:
-        assert node.type.shape == after.weights[node.name].shape
-    columns = graph.weights[graph.steps[-1].inputs[1]][:, np.tile(keep, 4)]
-    np.testing.assert_array_equal(after.weights[after.steps[-1].inputs[1]], columns)
-
-
-@pytest.mark.parametrize(("multiple", "count"), [(1, 5), (2, 6), (4, 8), (16, 12)])
-def test_up_to_a_multiple(multiple: int, count: int) -> None:
-    """Or all there were; the same in every tensor that is tied."""
-    graph = residual()
-    after = remove_channels(graph, {graph.steps[0].name: np.arange(12) < 5}, multiple)
-    assert kept(after)[:5] == [count] * 5
-
-
-def test_one_channel_stays() -> None:
-    """No tensor is left without; inputs and outputs stay as they are."""
-    graph = residual()
-    after = remove_channels(graph, {})
-    assert kept(after) == [1, 1, 1, 1, 1, 4, 2]
-    assert after.inputs == graph.inputs
-
-
-def test_shared_weights_are_cut_for_each_reader() -> None:
-    """One constant in two layers, of which one loses columns."""
-    s = IntSketch(5, 1, 4)
-    w, b = s.random.integers(-127, 128, (4, 4)), np.zeros(4, int)
-    first = s.linear(Dense(), "x", w, b, s.type("x").stored, (0.01,) * 4)
-    again = s.op(Dense(), first, *s.nodes[-1].inputs[1:], out=s.type("x").stored)
-    graph = s.graph(again)
-    after = remove_channels(graph, {first: np.array([True, False, True, False])})
-    assert kept(after) == [2, 4]
-    weights = [after.weights[node.inputs[1]] for node in after.steps]
-    np.testing.assert_array_equal(weights[0], w[::2])
-    np.testing.assert_array_equal(weights[1], w[:, ::2])
 
 
 def test_float_networks_lose_what_nothing_reads() -> None:
