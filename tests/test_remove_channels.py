@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from microai.graph import Graph
-from microai.ops import Add, Conv, Dense, DepthwiseConv, MaxPool, Relu, Reshape
+from microai.ops import Add, Concat, Conv, Dense, DepthwiseConv, MaxPool, Relu, Reshape
 from microai.passes.remove_channels import remove_channels
 from tests.integers import IntSketch, kept
 
@@ -38,6 +38,20 @@ def test_up_to_a_multiple(multiple: int, count: int) -> None:
     graph = residual()
     after = remove_channels(graph, {graph.steps[0].name: np.arange(12) < 5}, multiple)
     assert kept(after)[:5] == [count] * 5
+
+
+def test_parts_and_whole_are_multiples() -> None:
+    """Six of six and four of twelve are ten: two more leave the part with six, which needs eight,
+    and so on until all fit.
+    """
+    s = IntSketch(6, 1, 4, 4, 3)
+    parts = [s.drawn(Conv(), "x", count, 1, 1, 3) for count in (6, 12)]
+    whole = s.op(Concat(3), *parts)
+    graph = s.graph(s.drawn(Conv(), whole, 2, 1, 1, 18))
+    keep = {parts[0]: np.ones(6, bool), parts[1]: np.arange(12) < 4}
+    assert kept(remove_channels(graph, keep, 4)) == [6, 12, 18, 2]
+    fewer = {parts[0]: np.arange(6) < 3, parts[1]: np.arange(12) < 3}
+    assert kept(remove_channels(graph, fewer, 4)) == [4, 4, 8, 2]
 
 
 def test_one_channel_stays() -> None:

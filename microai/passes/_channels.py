@@ -90,14 +90,15 @@ class Channels:
         """As few more as ties need, until every tensor has a multiple of channels, or all it had;
         none is left without.
         """
-        flags = self.tied(flags)
-        for numbers in self.numbers.values():
-            removed = numbers[~flags[numbers]]
-            count = len(numbers) - len(removed)
-            more = -count % multiple if count else min(multiple, len(numbers))
-            if len(removed) and more:
-                flags[removed[:more]] = True
-                flags = self.tied(flags)
+        flags, before = self.tied(flags), -1
+        while before != (before := int(flags.sum())):  # a Concat's parts may need more again
+            for numbers in self.numbers.values():
+                removed = numbers[~flags[numbers]]
+                count = len(numbers) - len(removed)
+                more = -count % multiple if count else multiple
+                if len(removed) and more:
+                    flags[removed[:more]] = True
+                    flags = self.tied(flags)
         return flags
 
     def tied(self, flags: Bools) -> Bools:
