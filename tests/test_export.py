@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from microai.agreement import compare, extract
 from microai.errors import DeviceError, UnsupportedError
 from microai.exchange import export_source
-from microai.export import to_bytes
+from microai.export import FORMATS, to_bytes
 from microai.graph import Graph, verify
 from microai.interpret import interpret
 from microai.ops import Activation, AvgPool, Dense, Softmax
@@ -29,7 +29,7 @@ from microai.verdict import FLOAT_TOLERANCE
 from tests.cases import Case
 from tests.cases.activation import bend
 from tests.drawn import drawn_cases
-from tests.exported import agreement, runtime
+from tests.exported import agreement, graph_of, runtime
 from tests.graphs import GRAPHS, Sketch, quantized, renamed, samples
 from tests.ladder import case_graph, inputs_of
 from tests.test_cli import TINY, Result
@@ -242,3 +242,10 @@ def steps_in_int16(graph: Graph, kind: str) -> float:
     if isinstance(op, AvgPool) and not op.count_pads:
         return math.prod(op.kernel) / 2 + 1
     return ours + (3 if isinstance(op, Activation | Softmax) else 1)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_tables_are_refused(kind: str) -> None:
+    """They say nothing that another tool could read."""
+    with pytest.raises(UnsupportedError, match="y: Lookup is a table; export the network that it"):
+        to_bytes(graph_of("lookup-odd", "int8"), kind)

@@ -63,7 +63,7 @@ def test_whole_networks(name: str, scheme: str) -> None:
     """Each layer on our inputs to it; the outputs a little more."""
     found = agreement(whole(name, scheme), "onnx")
     assert all(layer.largest <= 1 for layer in found.layers)
-    assert all(output.largest <= 2 for output in found.outputs)
+    assert all(output.largest <= 3 for output in found.outputs)  # of seven functions in a row
 
 
 def imported(name: str) -> Graph:

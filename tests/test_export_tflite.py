@@ -61,6 +61,10 @@ def test_every_op_is_within_its_bound(scheme: str, op: str) -> None:
 @pytest.mark.parametrize("scheme", ["int8", "int16x8"])
 def test_whole_networks(name: str, scheme: str) -> None:
     """Each layer on our inputs to it; the outputs a little more."""
+    if (name, scheme) == ("tables", "int16x8"):
+        with pytest.raises(UnsupportedError, match="TFLite has no HardSwish in int16"):
+            to_bytes(whole(name, scheme), "tflite")
+        return
     found = agreement(whole(name, scheme), "tflite")
     functions = ("Tanh", "Sigmoid", "Softmax")
     far = [layer for layer in found.layers if layer.largest > (2 if layer.op in functions else 1)]

@@ -2,6 +2,7 @@
 """Model files from anyone: what once broke a reader, and files changed at random."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 from microai.errors import UnsupportedError
 from microai.export import to_bytes
-from microai.frontends import load_model, onnx_file, tflite_file
+from microai.frontends import load_model, onnx_file, tflite, tflite_file
+from microai.frontends.tflite import import_tflite
+from microai.frontends.tflite_file import File, Operator, Tensor
 from tests.fuzz import CHANGES, fuzz
 from tests.graphs import quantized
 from tests.onnx_models import made
@@ -44,6 +47,9 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         ("s = ConstantOfShape(n)\n y = Add(x, s)", {"n": np.asarray([1 << 30, 1 << 30])}, "cannot be computed"),
         ("y = Pad(x, p)", {"p": np.asarray([0, 1 << 40, 0, 0])}, "it pads by"),
         ("y = Expand(w, n)\n z = Add(x, y)", {"w": np.zeros(1, np.float32), "n": np.asarray([1 << 20, 1 << 20])}, "cannot be computed"),
+        ("c = Cast<to=0>(w)\n y = Add(x, c)", {"w": np.zeros(1, np.float32)}, "it converts to type 0"),
+        ("d = DequantizeLinear(w, s)\n e = Sum(d, d)\n y = Add(x, e)", {"w": np.zeros(1, np.int8), "s": np.float32(1)}, "both of its operands are constant"),
+        ("y = QuantizeLinear(x, s, z)", {"s": np.float32(1e-45), "z": np.int8(0)}, "use positive finite numbers"),
         ("y = Squeeze(x, a)", {"a": np.asarray([7])}, "its axis is 7"),
     ],
 )  # fmt: skip
@@ -81,6 +87,40 @@ def test_tflite_whose_tables_lie_elsewhere(tmp_path: Path) -> None:
     assert "not a .tflite file" in refused(content[:4] + b"XXXX" + content[8:], ".tflite", tmp_path)
     assert "damaged" in refused(struct.pack("<I", 1 << 30) + content[4:], ".tflite", tmp_path)
     assert "damaged" in refused(content[:40], ".tflite", tmp_path)
+
+
+def tensor(shape: tuple[int, ...], **what) -> Tensor:
+    """float32 without a name, unless told otherwise."""
+    plain = Tensor("", shape, "float32", np.empty(0), np.empty(0), 0, None)
+    return replace(plain, **what)
+
+
+WEIGHTS = tensor(
+    (2, 3), dtype="int8", data=np.zeros((2, 3), np.int8), scale=np.ones(2), zero=np.zeros(2)
+)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "operator", "words"),
+    [
+        ([tensor((1, 3)), tensor((1, 3)), tensor((1, 3))], Operator("RELU", (0,), (1, 2), {}), "it makes 1 tensors, the file names 2"),
+        ([tensor((1, 3)), tensor((1, 2)), replace(WEIGHTS, axis=-7)], Operator("FULLY_CONNECTED", (0, 2), (1,), {}), "2 scales along axis -7"),
+        ([tensor((1, 3)), tensor((1, 3))], Operator("RELU", (1,), (1,), {}), "which nothing makes before it"),
+        ([tensor((1, 3)), tensor((1, 4))], Operator("RELU", (0,), (1,), {}), "the file says (1, 4), it makes (1, 3)"),
+        ([tensor((1, 3)), tensor((1, 3))], Operator("ADD", (0,), (1,), {}), "it has 1 operands"),
+        ([tensor((1, 3)), tensor((1, 3), dtype="int8")], Operator("RELU", (0,), (1,), {}), "its scale is []"),
+        ([tensor((2, 3)), tensor((2, 3))], Operator("RELU", (0,), (1,), {}), "it is (2, 3)"),
+    ],
+)  # fmt: skip
+def test_tflite_that_makes_no_sense(
+    tensors: list[Tensor], operator: Operator, words: str, monkeypatch
+) -> None:
+    """A sentence each."""
+    file = File(tuple(tensors), (operator,), (0,), (1,))
+    monkeypatch.setattr(tflite, "read_file", lambda _: file)
+    with pytest.raises(UnsupportedError) as raised:
+        import_tflite(Path("model.tflite"))
+    assert words in str(raised.value)
 
 
 @pytest.mark.slow

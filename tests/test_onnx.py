@@ -92,7 +92,7 @@ def test_every_reason_is_listed(tmp_path: Path) -> None:
         import_onnx(saved(model, tmp_path))
     assert str(raised.value).splitlines() == [
         "cannot deploy this network:",
-        "  a: Erf: no such op here; use one that `microai ops` lists",
+        "  a: Erf: no such op here; use an export to opset 20 or newer, which has Gelu",
         "  c: Mish: no such op here; use x * Sigmoid(x)",
     ]
 

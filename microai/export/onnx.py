@@ -12,10 +12,10 @@ from microai.export.onnx_draft import Draft, first, interface, to_first, to_last
 from microai.export.onnx_ops import WRITERS
 from microai.graph import Graph, Node
 from microai.op import Const, Input
-from microai.ops import MaxPool, Pad, Reshape, Resize, Slice
+from microai.ops import MaxPool, Pad, Reshape, Resize, Slice, Transpose
 from microai.samples import own_shape
 
-EXACT = MaxPool | Pad | Reshape | Resize | Slice
+EXACT = MaxPool | Pad | Reshape | Resize | Slice | Transpose
 """Ops that round nothing."""
 VERSIONS = {False: (13, 8), True: (21, 10)}
 """Opset and file version, by whether something is int16."""

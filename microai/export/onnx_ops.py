@@ -25,6 +25,7 @@ from microai.ops import (
     Dense,
     DepthwiseConv,
     Dequantize,
+    Lookup,
     MaxPool,
     Mul,
     Pad,
@@ -35,6 +36,7 @@ from microai.ops import (
     Slice,
     Softmax,
     Sub,
+    Transpose,
 )
 from microai.ops._window import Window
 from microai.ops.resize import nearest
@@ -97,6 +99,18 @@ def _reshape(draft: Draft, node: Node) -> str:
     if moves(after):
         return draft.transposed(draft.reshaped(x, after), to_first(len(after)))
     return draft.reshaped(x, first(after))
+
+
+def _transpose(draft: Draft, node: Node) -> str:
+    """Of axes that lie elsewhere here."""
+    assert isinstance(node.op, Transpose)
+    rank = len(node.op.axes)
+    axes = tuple(to_last(rank)[node.op.axes[axis]] for axis in to_first(rank))
+    return draft.transposed(draft.value(node.inputs[0]), axes)
+
+
+def _lookup(_: Draft, node: Node) -> str:
+    raise UnsupportedError(f"{node.op} is a table; export the network that it was made of")
 
 
 def _feeds_dense(graph: Graph, node: Node) -> bool:
@@ -252,6 +266,7 @@ WRITERS: dict[type[Op], Writer] = {
     Dense: _dense,
     DepthwiseConv: _depthwise,
     Dequantize: _convert,
+    Lookup: _lookup,
     MaxPool: _pool,
     Mul: partial(_two, kind="Mul"),
     Pad: _pad,
@@ -262,4 +277,5 @@ WRITERS: dict[type[Op], Writer] = {
     Slice: _slice,
     Softmax: _softmax,
     Sub: partial(_two, kind="Sub"),
+    Transpose: _transpose,
 }

@@ -12,9 +12,9 @@ from microai.export.tflite_draft import Draft, image, lifted
 from microai.export.tflite_ops import WRITERS
 from microai.graph import Graph, Node
 from microai.op import Const, Input
-from microai.ops import LINEAR, MaxPool, Pad, Reshape, Resize, Slice
+from microai.ops import LINEAR, MaxPool, Pad, Reshape, Resize, Slice, Transpose
 
-EXACT = MaxPool | Pad | Reshape | Resize | Slice
+EXACT = MaxPool | Pad | Reshape | Resize | Slice | Transpose
 """Ops that round nothing."""
 
 

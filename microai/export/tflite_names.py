@@ -32,6 +32,7 @@ KINDS = {
     "SOFTMAX": "Softmax",
     "STRIDED_SLICE": "StridedSlice",
     "SUB": "Sub",
+    "TRANSPOSE": "Transpose",
     "TRANSPOSE_CONV": "TransposeConv",
 }
 """The table of an operator's options; those that are missing have none."""
@@ -64,6 +65,7 @@ VERSIONS = {
     "STRIDED_SLICE": (1, 2, 1),
     "SUB": (1, 2, 5),
     "TANH": (1, 2, 3),
+    "TRANSPOSE": (1, 2, 4),
     "TRANSPOSE_CONV": (3, 3, 3),
 }
 """The first version that runs float32, int8, int16; (1, 1, 1) where an operator is missing."""

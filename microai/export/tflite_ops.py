@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from microai.errors import UnsupportedError
 from microai.export.tflite_draft import (
     RECTIFIERS,
     Draft,
@@ -33,6 +34,7 @@ from microai.ops import (
     Dense,
     DepthwiseConv,
     Dequantize,
+    Lookup,
     MaxPool,
     Mul,
     Pad,
@@ -43,6 +45,7 @@ from microai.ops import (
     Slice,
     Softmax,
     Sub,
+    Transpose,
 )
 from microai.ops.arg_max import INDEX
 from microai.ops.resize import nearest
@@ -71,6 +74,18 @@ def _relu(draft: Draft, node: Node) -> int:
 
 def _reshape(draft: Draft, node: Node) -> int:
     return draft.reshaped(draft.value(node.inputs[0]), lifted(node.type.shape))
+
+
+def _transpose(draft: Draft, node: Node) -> int:
+    assert isinstance(node.op, Transpose)
+    more = len(lifted(node.type.shape)) - len(node.type.shape)
+    axes = (*range(more), *(axis + more for axis in node.op.axes))
+    inputs = [draft.value(node.inputs[0]), draft.numbers(*axes)]
+    return draft.emit("TRANSPOSE", inputs, image(node))
+
+
+def _lookup(_: Draft, node: Node) -> int:
+    raise UnsupportedError(f"{node.op} is a table; export the network that it was made of")
 
 
 def _convert(draft: Draft, node: Node, code: str) -> int:
@@ -152,6 +167,7 @@ WRITERS: dict[type[Op], Writer] = {
     Dense: dense,
     DepthwiseConv: depthwise,
     Dequantize: partial(_convert, code="DEQUANTIZE"),
+    Lookup: _lookup,
     MaxPool: max_pool,
     Mul: partial(_two, code="MUL"),
     Pad: _pad,
@@ -162,4 +178,5 @@ WRITERS: dict[type[Op], Writer] = {
     Slice: _slice,
     Softmax: softmax,
     Sub: partial(_two, code="SUB"),
+    Transpose: _transpose,
 }

@@ -21,8 +21,10 @@ OPS: dict[Kind, Add | Sub | Mul] = {"add": Add(), "sub": Sub(), "mul": Mul()}
 
 def combine(b: Builder, kind: Kind, x: Value | Weight, y: Value | Weight) -> Value:
     """x + y, x - y, x * y or x / y."""
+    if isinstance(x, Weight) and isinstance(y, Weight):
+        raise RefusedError("both of its operands are constant", "one constant in their place")
     if isinstance(x, Weight):
-        assert isinstance(y, Value), "two constants are folded by the reader"
+        assert isinstance(y, Value)
         return _with_constant(b, kind, y, x, first=True)
     if isinstance(y, Weight):
         return _with_constant(b, kind, x, y, first=False)

@@ -188,7 +188,7 @@ class _Settled:
         array = self.weights[held or name]
         own = self.nodes[held].type.quant if held else None
         ints = _rescaled(array.astype(np.float64), own, np.asarray(wished.scale))
-        if np.abs(ints).max(initial=0) >= 1 << 31:
+        if not np.abs(ints).max(initial=0) < 1 << 31:  # or it is no number
             return None
         return self._const(f"{held or name}.s32", ints.astype(np.int32), wished)
 

@@ -14,6 +14,7 @@ from microai.frontends.builder import (
     canonical_order,
     deployed_shape,
 )
+from microai.op import Source
 from microai.ops import Concat, Pad, Reshape, Slice, Transpose
 from microai.types import Ints
 
@@ -62,6 +63,16 @@ def arranged(b: Builder, x: Value) -> Value:
     apart = b.op(Reshape((1, *before)), (x.name,), x.shape, x.moved)
     turned = b.op(Transpose(axes), (apart.name,), x.shape, x.moved)
     return shaped(b, Value(turned.name, x.shape, x.layout))
+
+
+def delivered(b: Builder, x: Value) -> Value:
+    """An output of the graph: channels last, or as the model has it where that costs nothing."""
+    as_is = x.moved is not None and np.array_equal(x.moved, np.arange(len(x.moved)))
+    if not as_is or isinstance(b.nodes[x.name].op, Source):  # an input is no output
+        return arranged(b, x)
+    if b.nodes[x.name].type.shape == x.shape:
+        return x
+    return b.op(Reshape(x.shape), (x.name,), x.shape, x.moved)
 
 
 def _inverse(order: Ints) -> Ints:

@@ -7,7 +7,7 @@ from pathlib import Path
 from microai.errors import UsageError
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
 from microai.frontends.integers import in_integers
-from microai.frontends.layout import arranged
+from microai.frontends.layout import delivered
 from microai.frontends.onnx_call import Call, Held
 from microai.frontends.onnx_file import OnnxFile, OnnxInput, OnnxNode, is_standard, read_file
 from microai.frontends.onnx_fold import fold, foldable
@@ -113,8 +113,8 @@ class _Reader:
         if isinstance(held, Weight) or name not in self.held:
             raise RefusedError("it is constant or not computed")
         if held:
-            self.builder.place = f"{held.name}.arranged"
-            outputs.append(arranged(self.builder, held))
+            self.builder.place = f"{held.name}.output"
+            outputs.append(delivered(self.builder, held))
 
 
 def _used(node: OnnxNode) -> int:

@@ -83,7 +83,10 @@ def _divide(x: Array, y: Array) -> Any:
 
 
 def _cast(call: Call) -> Any:
-    return _array(call).astype(TYPES[call.number("to")])
+    kind = call.number("to")
+    if kind not in TYPES:
+        raise RefusedError(f"it converts to type {kind}", "numbers")
+    return _array(call).astype(TYPES[kind])
 
 
 def _concat(call: Call) -> Any:

@@ -249,6 +249,7 @@ RECURRENT = ("GRU", "LSTM", "RNN")
 INSTEAD = {
     "ConvInteger": "QLinearConv, or QuantizeLinear and DequantizeLinear around Conv",
     "DynamicQuantizeLinear": "static quantization: ranges are measured before",
+    "Erf": "an export to opset 20 or newer, which has Gelu",
     "GroupNormalization": "BatchNormalization",
     "InstanceNormalization": "BatchNormalization",
     "LayerNormalization": "BatchNormalization",

@@ -8,6 +8,7 @@ import numpy as np
 from microai.frontends.builder import RefusedError, Weight
 from microai.types import INT_BITS, Array, Quant, TensorType
 
+LARGEST = 2.0**126  # a scale whose inverse is a float32 as well
 SIGNED = {"uint8": "int8", "uint16": "int16"}
 """Unsigned storage is the signed one, half its range lower: the same integers, less 128."""
 
@@ -18,7 +19,7 @@ def quant_of(dtype: str, scale: Array, zero: Array, axis: int = 0) -> Quant:
     if signed not in INT_BITS:
         raise RefusedError(f"it is stored as {dtype}", "int8 or int16")
     scale, zero = np.ravel(scale), np.ravel(zero).astype(np.int64) - _excess(dtype)
-    if not scale.size or not np.isfinite(scale).all() or scale.min() <= 0:
+    if not scale.size or not np.all((scale >= 1 / LARGEST) & (scale <= LARGEST)):
         raise RefusedError(f"its scale is {scale[:4].tolist()}", "positive finite numbers")
     limits = Quant(signed, (1.0,))
     if (
@@ -46,7 +47,7 @@ def weight_of(name: str, array: Array, quant: Quant) -> Weight:
 def check_scales(name: str, array: Array, quant: Quant) -> None:
     """RefusedError unless there is one scale, or one for each index of its axis."""
     axis, scales = quant.axis, len(quant.scale)
-    if scales > 1 and (axis >= array.ndim or array.shape[axis] != scales):
+    if scales > 1 and (not 0 <= axis < array.ndim or array.shape[axis] != scales):
         raise RefusedError(f"{name} is {array.shape} with {scales} scales along axis {axis}")
 
 

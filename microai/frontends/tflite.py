@@ -12,7 +12,7 @@ import numpy as np
 
 from microai.frontends.builder import Builder, RefusedError, Value, Weight
 from microai.frontends.integers import in_integers
-from microai.frontends.layout import arranged
+from microai.frontends.layout import delivered
 from microai.frontends.problems import Problems
 from microai.frontends.storage import quant_of, weight_of
 from microai.frontends.tflite_call import Call
@@ -91,6 +91,8 @@ class _Reader:
         call = Call(place, inputs, operator.options, shapes, dtypes)
         made = IMPORTERS[operator.name](self.builder, call)
         results = made if isinstance(made, tuple) else (made,)
+        if len(results) != len(tensors):
+            raise RefusedError(f"it makes {len(results)} tensors, the file names {len(tensors)}")
         for index, tensor, result in zip(operator.outputs, tensors, results, strict=True):
             self.held[index] = self._stored(result, tensor)
 
@@ -125,8 +127,8 @@ class _Reader:
         if isinstance(held, Weight) or index not in self.held:
             raise RefusedError("it is constant or not computed")
         if held:
-            self.builder.place = f"{held.name}.arranged"
-            outputs.append(arranged(self.builder, held))
+            self.builder.place = f"{held.name}.output"
+            outputs.append(delivered(self.builder, held))
 
 
 def _unknown(name: str) -> tuple[str, str]:

@@ -51,8 +51,8 @@ def fully_connected(b: Builder, call: Call) -> Value:
 def _arithmetic(kind: Kind) -> Importer:
     def run(b: Builder, call: Call) -> Value:
         x, y = call.inputs[:2] if len(call.inputs) == 2 else (None, None)
-        if x is None or y is None or (isinstance(x, Weight) and isinstance(y, Weight)):
-            raise RefusedError("its two operands are not computed", "a computed tensor")
+        if x is None or y is None:
+            raise RefusedError(f"it has {len(call.inputs)} operands", "two")
         return fused(b, call, combine(b, kind, x, y))
 
     return run

@@ -24,7 +24,7 @@ from microai.errors import ShapeError, UnsupportedError, UsageError
 from microai.frontends.aten import IMPORTERS, INSTEAD
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
 from microai.frontends.fx_names import describe, place
-from microai.frontends.layout import arranged
+from microai.frontends.layout import delivered
 from microai.graph import Graph, drop_dead, verify
 
 USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
@@ -212,8 +212,8 @@ class _Reader:
             return None
         if not isinstance(value, Value):
             raise RefusedError(f"an output is {type(value).__name__}", "tensors only")
-        self.builder.place = f"{value.name}.arranged"
-        return arranged(self.builder, value)
+        self.builder.place = f"{value.name}.output"
+        return delivered(self.builder, value)
 
 
 class _Broken:

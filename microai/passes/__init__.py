@@ -36,3 +36,5 @@ INT_PASSES: tuple[Pass, ...] = (  # a model that came in integers has seen no ot
     drop_dead_channels,  # what nothing reads any more
     merge_equals,  # last: the others ask for one reader, and change the weights of one layer
 )
+EXPORT_PASSES: tuple[Pass, ...] = tuple(one for one in INT_PASSES if one is not fuse_tables)
+"""What other formats can say as well: they have no tables."""
