@@ -89,9 +89,10 @@ class _Reader:
         return rank > 2 and bool(turned) and all(turned)
 
     def _run(self, node: OnnxNode, place: str) -> None:
-        for name in node.outputs:
+        unmade = [name for name in node.inputs if name and name not in self.held]
+        for name in node.outputs:  # it has a problem until it is made
             self.held.setdefault(name, None)
-        if unmade := [name for name in node.inputs if name and name not in self.held]:
+        if unmade:
             raise RefusedError(f"it reads {unmade[0]!r}, which nothing makes before it")
         inputs = [self.held[name] if name else None for name in node.inputs]
         call = Call(place, inputs, node.attributes, self.file.opset, _used(node))

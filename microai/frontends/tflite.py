@@ -75,11 +75,9 @@ class _Reader:
         self.held[index] = self._real(value) if quant else value
 
     def _run(self, operator: Operator, place: str) -> None:
-        for index in operator.outputs:
-            self.held.setdefault(index, None)
+        inputs = self._operands(operator)
         if operator.name not in IMPORTERS:
             raise RefusedError(*_unknown(operator.name))
-        inputs = [self._operand(index) for index in operator.inputs]
         if any(held is None and i >= 0 for held, i in zip(inputs, operator.inputs, strict=True)):
             return  # its problem is reported already
         tensors = [self.file.tensors[index] for index in operator.outputs]
@@ -95,6 +93,14 @@ class _Reader:
             raise RefusedError(f"it makes {len(results)} tensors, the file names {len(tensors)}")
         for index, tensor, result in zip(operator.outputs, tensors, results, strict=True):
             self.held[index] = self._stored(result, tensor)
+
+    def _operands(self, operator: Operator) -> list[Held]:
+        """What it reads; what it makes has a problem until it is made."""
+        try:
+            return [self._operand(index) for index in operator.inputs]
+        finally:
+            for index in operator.outputs:
+                self.held.setdefault(index, None)
 
     def _operand(self, index: int) -> Held:
         """A tensor as an op reads it; constants when they are first read."""
