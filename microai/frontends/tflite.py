@@ -76,8 +76,6 @@ class _Reader:
 
     def _run(self, operator: Operator, place: str) -> None:
         inputs = self._operands(operator)
-        if operator.name not in IMPORTERS:
-            raise RefusedError(*_unknown(operator.name))
         if any(held is None and i >= 0 for held, i in zip(inputs, operator.inputs, strict=True)):
             return  # its problem is reported already
         tensors = [self.file.tensors[index] for index in operator.outputs]
@@ -97,6 +95,8 @@ class _Reader:
     def _operands(self, operator: Operator) -> list[Held]:
         """What it reads; what it makes has a problem until it is made."""
         try:
+            if operator.name not in IMPORTERS:
+                raise RefusedError(*_unknown(operator.name))
             return [self._operand(index) for index in operator.inputs]
         finally:
             for index in operator.outputs:
