@@ -19,6 +19,7 @@ from microai.device import qemu
 from microai.device.build import Firmware, RegionOverflowError, build
 from microai.device.measure import Measured, measure
 from microai.errors import Tell, UsageError
+from microai.facts import layer_facts, model_facts, total_macs
 from microai.files import write_files
 from microai.fit import check_fit, too_large
 from microai.graph import Graph, apply
@@ -29,8 +30,8 @@ from microai.quantize.clipped import clipped
 from microai.quantize.observe import observe
 from microai.quantize.ptq import quantize
 from microai.quantize.scheme import SCHEMES, Scheme, scheme_of
-from microai.render import Compiled, macs, render, render_harness
-from microai.report import Layer, Metric, ModelFacts, Report
+from microai.render import Compiled, render, render_harness
+from microai.report import Metric, Report
 from microai.samples import normalized, raw, stored
 from microai.save import to_bytes
 from microai.source import Source, calibration_reals
@@ -96,16 +97,22 @@ def compile_graph(
 
 
 def _compile_unproved(graph: Graph, name: str, kernels: Sequence[Kernel] | None) -> Compiled:
-    graph = apply(graph, INT_PASSES)
+    source, graph = graph, apply(graph, INT_PASSES)
     kernels = all_kernels() if kernels is None else kernels
     choices = select(graph, kernels, by_preference(kernels))
     placed = plan(graph, {node: choice.scratch_bytes for node, choice in choices.items()})
-    return Compiled(name, graph, choices, placed, render(graph, choices, placed, name))
+    return Compiled(name, source, graph, choices, placed, render(graph, choices, placed, name))
 
 
 def compile_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compiled:
     """The user's model as C."""
-    return compile_graph(stored_graph(source, recipe, tell), name, recipe.kernels)
+    compiled = compile_graph(stored_graph(source, recipe, tell), name, recipe.kernels)
+    before, after = total_macs(compiled.source), total_macs(compiled.graph)
+    if after < before:
+        tell(
+            f"channels that never change or are never read are gone: {before:,} MACs, now {after:,}"
+        )
+    return compiled
 
 
 def stored_graph(source: Source, recipe: Recipe, tell: Tell) -> Graph:
@@ -173,8 +180,8 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
             generate(compiled, job.out)
             write_files({"firmware.elf": firmware.elf.read_bytes()}, job.out)
     tell("comparing with the reference")
-    found = (measured.outputs, measured.layers)
-    wrong = sum(mismatches(compiled.graph, inputs, tensors) for tensors in found)
+    wrong = mismatches(compiled.source, inputs, measured.outputs)
+    wrong += mismatches(compiled.graph, inputs, measured.layers)
     if source.labels is not None and len(source.graph.outputs) != 1:
         tell(f"no accuracy: the network has {len(source.graph.outputs)} outputs")
     metric = _metric(source, measured)
@@ -211,7 +218,7 @@ def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was 
     wrong: int, metric: Metric | None, out: Path | None,
 ) -> Report:  # fmt: skip
     integers = any(node.type.quant for node in compiled.graph.nodes)
-    layers = _layers(compiled, measured)
+    layers = layer_facts(compiled, measured.layer_instructions)
     return Report(
         schema="microai.deploy/1",
         model=model_facts(compiled),
@@ -241,57 +248,3 @@ def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was 
         libraries=tuple(library.description for library in compiled.libraries),
         layers=layers,
     )
-
-
-def model_facts(compiled: Compiled) -> ModelFacts:
-    """The network's size."""
-    graph = compiled.graph
-    work = sum(macs(graph, node) for node in graph.steps)
-    return ModelFacts(compiled.name, work, sum(const.type.size for const in graph.consts))
-
-
-def _layers(compiled: Compiled, measured: Measured) -> tuple[Layer, ...]:
-    return tuple(
-        Layer(
-            node.name, str(node.op), kernel_name(compiled, node.name),
-            macs(compiled.graph, node), count,
-        )
-        for node, count in zip(compiled.graph.steps, measured.layer_instructions, strict=True)
-    )  # fmt: skip
-
-
-def kernel_name(compiled: Compiled, node: str) -> str:
-    """Backend and template a node uses."""
-    kernel = compiled.choices[node].kernel
-    return f"{kernel.backend}/{kernel.template}"
-
-
-def check_layers(compiled: Compiled) -> list[dict[str, str | int | tuple[int, ...]]]:
-    """Each layer's shape, storage, work and kernel, and why no kernel before that one."""
-    return [
-        {
-            "name": node.name, "op": str(node.op), "output": node.type.shape,
-            "dtype": node.type.dtype, "macs": macs(compiled.graph, node),
-            "kernel": kernel_name(compiled, node.name),
-            "refused": compiled.choices[node.name].refused,
-        }
-        for node in compiled.graph.steps
-    ]  # fmt: skip
-
-
-def check_facts(
-    compiled: Compiled, board: str | None, fit: bool | None
-) -> dict[str, str | int | bool | None]:
-    """What `check` says besides its layers; `fit` is None where it was not tried."""
-    facts = model_facts(compiled)
-    return {
-        "schema": "microai.check/1",
-        "model": facts.name,
-        "macs": facts.macs,
-        "parameters": facts.parameters,
-        "weights_bytes": compiled.weights_bytes,
-        "arena_bytes": compiled.plan.arena_bytes,
-        "arena_lower_bound_bytes": compiled.plan.lower_bound_bytes,
-        "board": board,
-        "fits": fit,
-    }

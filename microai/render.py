@@ -36,9 +36,12 @@ STACK_BYTES = 4096
 
 @dataclass(frozen=True)
 class Compiled:
-    """A model ready to build: what render needs, and what it made."""
+    """A model ready to build: what render needs, and what it made. `source` is the graph before its
+    integer passes: what the target's outputs are compared with.
+    """
 
     name: str
+    source: Graph
     graph: Graph
     choices: Choices
     plan: Plan

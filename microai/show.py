@@ -11,8 +11,9 @@ from rich.console import Console
 from microai.errors import MismatchError
 from microai.exchange import Exported
 from microai.experiment import Outcome
+from microai.facts import check_facts, check_layers
 from microai.files import write_file, write_npz
-from microai.pipeline import Deployment, check_facts, check_layers
+from microai.pipeline import Deployment
 from microai.render import Compiled
 from microai.report import print_report
 from microai.tables import agreement_table, experiment_table, layers_table
