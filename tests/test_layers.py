@@ -14,7 +14,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"tables", "options"},
     {"experiment", "exchange"},
     {"pipeline", "doctor"},
-    {"verdict", "agreement", "fit", "support"},
+    {"verdict", "agreement", "fit", "facts", "support"},
     {"source"},
     {"device", "oracle", "examples", "train"},
     {"settings"},

@@ -41,6 +41,7 @@ class _Reader:
         self.builder = Builder("last")
         self.held: dict[int, Held] = {}
         self.problems = Problems()
+        self.places = {self._place(o, i) for i, o in enumerate(file.operators)}
 
     def read(self) -> Graph:
         """The graph, or every problem in one message."""
@@ -64,6 +65,11 @@ class _Reader:
     def _place(self, operator: Operator, number: int) -> str:
         own = self._name(operator.outputs[0]) if operator.outputs else ""
         return own or f"{operator.name.lower()}_{number}"
+
+    def _constant_name(self, index: int) -> str:
+        """Its own, unless a layer has it too: fused layers name their biases after themselves."""
+        own = self._name(index) or f"constant_{index}"
+        return f"{own}.constant" if own in self.places else own
 
     def _input(self, index: int) -> None:
         tensor = self.file.tensors[index]
@@ -108,7 +114,7 @@ class _Reader:
             tensor = self.file.tensors[index]
             if tensor.data is None:
                 raise RefusedError(f"it reads {tensor.name!r}, which nothing makes before it")
-            self.held[index] = _constant(tensor, self._name(index) or f"constant_{index}")
+            self.held[index] = _constant(tensor, self._constant_name(index))
         return self.held.get(index)
 
     def _stored(self, result: Value | Weight, tensor: Tensor) -> Held:
