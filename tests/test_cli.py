@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from microai import __version__, cli
+from microai import __version__, cli, export
 from microai.errors import MicroaiError
+from microai.export import FORMATS
 from microai.save import to_bytes
 from tests import networks
 from tests.graphs import GRAPHS, quantized
@@ -198,6 +199,20 @@ def test_a_float_mai_without_torch(tmp_path: Path) -> None:
         assert words in done.stderr
         assert "building" not in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["net.mai"]
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("kind", FORMATS)
+def test_quantized_models_without_torch(kind: str, tmp_path: Path) -> None:
+    """An int8 .tflite and a QDQ .onnx: read, built, run, every output checked."""
+    (tmp_path / f"net.{kind}").write_bytes(export.to_bytes(quantized("residual"), kind))
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, "deploy", f"net.{kind}", "--emulate", "--json"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["scheme"], report["mismatches"]) == ("int8", 0)
 
 
 def test_what_needs_torch_says_so() -> None:
