@@ -29,7 +29,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"fixedpoint"},
     {"files", "kernels", "checked"},
     {"types"},
-    {"names"},
+    {"names", "extras"},
     {"errors", "paths"},
 ]
 TORCH = {  # imported inside the functions that need them

@@ -1,29 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A graph as a file of another project's format; the libraries it needs are imported when asked."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from microai.errors import DeviceError
+from microai.extras import needed
 from microai.graph import Graph
 
 
 def to_bytes(graph: Graph, kind: str) -> bytes:
     """The file; equal graphs give equal bytes. UnsupportedError lists every node it cannot hold."""
     return FORMATS[kind](graph)
-
-
-@contextmanager
-def needed(extra: str) -> Iterator[None]:
-    """DeviceError with the extra to install where a library is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("microai"):
-            raise
-        raise DeviceError(
-            f"{error.name} is not installed: pip install 'microai[{extra}]'"
-        ) from None
 
 
 def _tflite(graph: Graph) -> bytes:

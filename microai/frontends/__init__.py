@@ -2,11 +2,11 @@
 """Foreign model formats to a Graph; `load_model` picks one by the file's ending."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from microai.errors import DeviceError, UnsupportedError, UsageError
+from microai.errors import UnsupportedError, UsageError
+from microai.extras import needed
 from microai.graph import Graph
 from microai.save import load as load_mai
 
@@ -29,13 +29,13 @@ def _read_python(model: str, input_shape: Shape | None) -> Graph:
     path, _, factory = model.rpartition(":")
     if not path:
         raise UsageError(f"{model!r}: name the factory too: {model}:factory")
-    with _needed("torch"):
+    with needed("torch"):
         from microai.frontends.torch import import_factory
     return import_factory(Path(path), factory, input_shape)
 
 
 def _read_pt2(model: str, _: Shape | None) -> Graph:
-    with _needed("torch"):
+    with needed("torch"):
         from microai.frontends.torch import import_pt2
     return import_pt2(Path(model))
 
@@ -45,39 +45,24 @@ def _read_mai(model: str, _: Shape | None) -> Graph:
 
 
 def _read_onnx(model: str, input_shape: Shape | None) -> Graph:
-    with _needed("onnx", "google"):
+    with needed("onnx"):
         from microai.frontends.onnx import import_onnx
     return import_onnx(Path(model), input_shape)
 
 
 def _read_tflite(model: str, _: Shape | None) -> Graph:
-    with _needed("tflite", "flatbuffers"):
+    with needed("tflite"):
         from microai.frontends.tflite import import_tflite
     return import_tflite(Path(model))
-
-
-@contextmanager
-def _needed(*packages: str) -> Iterator[None]:
-    """What the first of them is the extra for."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in packages:
-            raise
-        extra = packages[0]
-        raise DeviceError(
-            f"{error.name} is not installed: pip install 'microai[{extra}]'"
-        ) from None
 
 
 READERS: dict[str, Callable[[str, Shape | None], Graph]] = {
     ".py": _read_python,
     ".pt2": _read_pt2,
-    ".mai": _read_mai,
     ".onnx": _read_onnx,
     ".tflite": _read_tflite,
+    ".mai": _read_mai,
 }
 ENDINGS = [f"file{ending}" for ending in READERS if ending != ".py"]
-INSTEAD = {".h5": "Keras files are not read; export it to ONNX or TFLite"}
-INSTEAD[".keras"] = INSTEAD[".h5"]
+INSTEAD = dict.fromkeys((".h5", ".keras"), "Keras files are not read; export it to ONNX or TFLite")
 """What to do with other tools' files."""
