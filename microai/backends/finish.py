@@ -96,10 +96,11 @@ def folded_bias(site: Site) -> Ints:
 def refuse_linear(site: Site) -> str:
     """What sums of raw integers with a folded bias cannot hold."""
     assert site.sums
-    bias = int(np.abs(folded_bias(site)).max())
-    if bias > INT32_MAX:
-        return f"a folded bias is {bias}, over int32"
-    reach = int(site.sums.bound.max()) + bias
+    folded = np.abs(folded_bias(site))
+    if folded.max() > INT32_MAX:
+        return f"a folded bias is {folded.max()}, over int32"
+    products = site.sums.bound - np.abs(site.consts[2].astype(np.int64))
+    reach = int((products + folded).max())
     if not site.wide and reach > INT32_MAX:
         return f"with what is folded into it a sum can reach {reach}, over int32"
     return ""
