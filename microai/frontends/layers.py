@@ -121,11 +121,11 @@ def clip(b: Builder, x: Value, low: float | None, high: float | None) -> Value:
     return x if ends == [None, None] else each(b, Relu(low=ends[0], limit=ends[1]), x)
 
 
-def pooled(b: Builder, op: AvgPool | MaxPool, x: Value, shape: Shape | None = None) -> Value:
-    """A pool over an image; `shape` is the model's, where it says so."""
+def pooled(b: Builder, op: AvgPool | MaxPool, x: Value) -> Value:
+    """A pool over an image."""
     x = image(b, x)
     kind = op.infer(b.nodes[x.name].type)
-    return b.op(op, (x.name,), shape or windowed(x, kind.shape[1:-1], kind.shape[-1]))
+    return b.op(op, (x.name,), windowed(x, kind.shape[1:-1], kind.shape[-1]))
 
 
 def pooled_globally(b: Builder, kind: type[AvgPool] | type[MaxPool], x: Value) -> Value:
