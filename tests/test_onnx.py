@@ -25,6 +25,17 @@ def test_imports_mean_the_same(name: str, tmp_path: Path) -> None:
     assert_same(made(f"g ({given}) => (float[N] y) {{ {nodes} }}", opset, weights), tmp_path)
 
 
+@pytest.mark.parametrize("name", [name for name in MEANT if name.startswith("last, ")])
+def test_channels_last_stay_so(name: str, tmp_path: Path) -> None:
+    """What the model turned lies as the model says from there on: one turn, or none."""
+    opset, given, nodes, weights = MEANT[name]
+    nodes = "k = Conv(x, cw)\n " + nodes.replace("(x)", "(k)", 1)
+    weights = {**weights, "cw": w(3, 3, 1, 1)}
+    model = made(f"g ({given}) => (float[N] y) {{ {nodes} }}", opset, weights)
+    graph = assert_same(model, tmp_path)
+    assert "Transpose" not in {str(node.op) for node in graph.steps}
+
+
 @pytest.mark.parametrize("name", ["nhwc", "flatten", "reshape", "shape"])
 def test_turns_and_flattens_cost_nothing(name: str, tmp_path: Path) -> None:
     """Weights are reordered instead."""
@@ -63,6 +74,10 @@ REFUSED = {
     "computed weights": ("r = Relu(x)\n y = Conv(x, r)", "its input 1 is computed; use a constant"),
     "ratio": ("r = Relu(x)\n y = Div(x, r)", "it divides by a computed tensor; use a product"),
     "ceil": ("y = MaxPool<kernel_shape=[3,3],strides=[2,2],ceil_mode=1>(x)", "a partial window"),
+    "pixels": (
+        'y = Resize<mode="nearest",nearest_mode="ceil">(x, , s)',
+        "it stretches 8 pixels to 16 by ('half_pixel', 'ceil'); use asymmetric and floor",
+    ),
     "linear": ('y = Resize<mode="linear">(x, , s)', "its mode is linear; use nearest"),
     "statistics": ("y = BatchNormalization(x, w, w, w, w)", "its statistics are"),
     "nowhere": ("y = Add(x, nowhere)", "it reads 'nowhere', which nothing makes before it"),

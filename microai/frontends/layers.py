@@ -25,9 +25,14 @@ def image(b: Builder, x: Value) -> Value:
     return arranged(b, x)
 
 
-def spatial(x: Value) -> Shape:
+def spatial_axes(x: Value) -> range:
     """The axes that are neither batch nor channels."""
-    return x.shape[2:] if x.layout == "first" else x.shape[1:-1]
+    return range(2, len(x.shape)) if x.layout == "first" else range(1, len(x.shape) - 1)
+
+
+def spatial(x: Value) -> Shape:
+    """Their sizes."""
+    return tuple(x.shape[axis] for axis in spatial_axes(x))
 
 
 def windowed(x: Value, sizes: Shape, channels: int) -> Shape:
@@ -183,14 +188,18 @@ def turned(w: Weight) -> Weight:
 
 
 def matrix(b: Builder, x: Value, w: Weight, bias: Weight | None) -> Value:
-    """x times w (I, O): a vector, or the rows of (1, T, I)."""
+    """x times w (I, O) along the last axis."""
     if w.array.ndim != 2 or w.array.shape[0] != x.shape[-1]:
         raise RefusedError(f"it multiplies {x.shape} by {w.array.shape}", "a constant matrix")
     rows = turned(centered(w, 1))
     if len(x.shape) == 2:
         return dense(b, x, rows, bias)
-    if len(x.shape) != 3 or x.layout == "last":
-        raise RefusedError(f"its input has shape {x.shape}", "a vector, or rows (1, T, features)")
-    taps = rows.arranged(lambda a: a[:, None, :])
-    signal = transpose(b, x, (0, 2, 1))
-    return transpose(b, linear_op(b, Conv(), signal, taps, bias), (0, 2, 1))
+    if len(x.shape) not in (3, 4):
+        raise RefusedError(f"its input has shape {x.shape}", "a vector, or rows of features")
+    ones = (1,) * (len(x.shape) - 2)
+    taps = rows.arranged(lambda a: a.reshape(len(a), *ones, -1))
+    if x.layout == "last":
+        return linear_op(b, Conv(), x, taps, bias)
+    rank = len(x.shape)
+    signal = transpose(b, x, (0, rank - 1, *range(1, rank - 1)))
+    return transpose(b, linear_op(b, Conv(), signal, taps, bias), (0, *range(2, rank), 1))

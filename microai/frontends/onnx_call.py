@@ -2,7 +2,9 @@
 """What the importers of ONNX operators share: a node with what its inputs stand for, checked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from microai.frontends.builder import Builder, RefusedError, Value, Weight
 from microai.frontends.layout import LARGEST_SIZE
@@ -101,6 +103,37 @@ class Call:
 
 
 Importer = Callable[[Builder, Call], Held | tuple[Held, ...]]
+
+
+def as_it_lies(importer: Importer) -> Importer:
+    """An importer that reads tensors channels last, where the model has them so and they lie so:
+    nothing has to move then.
+    """
+
+    def run(b: Builder, call: Call) -> Held | tuple[Held, ...]:
+        computed = [held for held in call.inputs if isinstance(held, Value)]
+        if not computed or not all(map(_lies_last, computed)):
+            return importer(b, call)
+        inputs = [_seen_last(held) if isinstance(held, Value) else held for held in call.inputs]
+        made = importer(replace(b, layout="last"), replace(call, inputs=inputs))
+        if isinstance(made, tuple):
+            return tuple(_seen_first(b, held) for held in made)
+        return _seen_first(b, made)
+
+    return run
+
+
+def _lies_last(x: Value) -> bool:
+    """Whether elements lie as in the model, which is not how deployed tensors lie."""
+    return x.moved is not None and np.array_equal(x.moved, np.arange(len(x.moved)))
+
+
+def _seen_last(x: Value) -> Value:
+    return Value(x.name, x.shape, "last")
+
+
+def _seen_first(b: Builder, made: Held) -> Held:
+    return b.value(made.name, made.shape, made.order) if isinstance(made, Value) else made
 
 
 def axis_of(axis: int, rank: int) -> int:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX's convolutions and pools: what slides a window along one or two axes."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from microai.frontends import layers, layout
@@ -9,6 +11,7 @@ from microai.frontends.onnx_call import Call, axis_of
 from microai.frontends.storage import centered
 from microai.ops import AvgPool, Conv, ConvTranspose, MaxPool, Resize
 from microai.ops.resize import nearest
+from microai.types import Floats
 
 
 def _sizes(call: Call, key: str, kernel: Shape) -> Shape:
@@ -68,7 +71,8 @@ def conv_transpose(b: Builder, call: Call) -> Value:
     dilation = _sizes(call, "dilations", kernel)
     if call.number("group", 1) != 1 or set(dilation) != {1}:
         raise RefusedError(f"its group is {call.number('group', 1)}, dilations {dilation}", "1")
-    if "output_shape" in call.attributes or call.word("auto_pad", "NOTSET") != "NOTSET":
+    padded = call.word("auto_pad", "NOTSET") in ("NOTSET", "VALID")
+    if "output_shape" in call.attributes or not padded:
         raise RefusedError("its padding follows from its output_shape or auto_pad", "pads")
     extra = call.ints("output_padding", (0,) * len(kernel))
     pads = list(_pads(call, x.shape[2:], kernel))
@@ -118,9 +122,9 @@ def _reduced(b: Builder, call: Call, kind: type[AvgPool] | type[MaxPool]) -> Val
     x = call.value()
     rank = len(x.shape)
     axes = sorted(axis_of(axis, rank) for axis in call.axes(1) or ())
-    if rank not in (3, 4) or not axes or not set(axes) <= set(range(2, rank)):
-        raise RefusedError(f"it reduces axes {axes} of {x.shape}", "axes behind the channels")
-    kernel = tuple(x.shape[i] if i in axes else 1 for i in range(2, rank))
+    if rank not in (3, 4) or not axes or not set(axes) <= set(layers.spatial_axes(x)):
+        raise RefusedError(f"it reduces axes {axes} of {x.shape}", "the image's axes")
+    kernel = tuple(x.shape[i] if i in axes else 1 for i in layers.spatial_axes(x))
     made = layers.pooled(b, kind(kernel, kernel), x)
     if call.number("keepdims", 1):
         return made
@@ -138,20 +142,48 @@ def reduce_max(b: Builder, call: Call) -> Value:
 
 
 def resize(b: Builder, call: Call) -> Value:
-    """Resize and Upsample to the nearest pixel, by whole factors: all modes agree then."""
+    """Resize and Upsample to the nearest pixel, where the file's way to choose it is ours."""
     x = layers.image(b, call.value())
     if call.word("mode", "nearest") != "nearest":
         raise RefusedError(f"its mode is {call.word('mode', '')}", "nearest")
-    if "align" in call.word("coordinate_transformation_mode", ""):
-        raise RefusedError("it aligns corners", "asymmetric or half_pixel")
-    sizes = _resized(call, x.shape)
-    if sizes[:2] != x.shape[:2]:
+    sizes, axes = _resized(call, x.shape), layers.spatial_axes(x)
+    if any(n != m for i, (n, m) in enumerate(zip(x.shape, sizes, strict=True)) if i not in axes):
         raise RefusedError(f"it resizes {x.shape} to {sizes}", "the image's axes only")
-    for before, after in zip(x.shape[2:], sizes[2:], strict=True):
-        if after % before or after > layout.LARGEST_SIZE:
-            raise RefusedError(f"it stretches {before} pixels to {after} unevenly", "whole factors")
-        assert np.array_equal(np.repeat(np.arange(before), after // before), nearest(before, after))
-    return b.op(Resize(sizes[2:]), (x.name,), sizes)
+    for before, after in ((x.shape[i], sizes[i]) for i in axes):
+        chosen = _chosen(call, before, after)
+        if not np.array_equal(chosen.clip(0, before - 1), nearest(before, after)):
+            raise RefusedError(
+                f"it stretches {before} pixels to {after} by {_way(call)}",
+                "asymmetric and floor, or half_pixel by a whole factor",
+            )
+    return b.op(Resize(tuple(sizes[i] for i in axes)), (x.name,), sizes)
+
+
+def _way(call: Call) -> tuple[str, str]:
+    """How a pixel is placed, and how it is rounded."""
+    if call.opset < 11:
+        return "asymmetric", "floor"
+    place = call.word("coordinate_transformation_mode", "half_pixel")
+    return place, call.word("nearest_mode", "round_prefer_floor")
+
+
+def _chosen(call: Call, before: int, after: int) -> Floats:
+    """The pixel that each pixel of the output is, as the operator defines it."""
+    place, rounds = _way(call)
+    if after > layout.LARGEST_SIZE or place not in PLACES or rounds not in ROUNDINGS:
+        raise RefusedError(f"it stretches {before} pixels to {after} by {place}, {rounds}")
+    half = 0.0 if place == "asymmetric" or (place[0] == "p" and after == 1) else 0.5
+    pixels = np.arange(after, dtype=np.float64)
+    return ROUNDINGS[rounds]((pixels + half) * (before / after) - half)
+
+
+PLACES = ("asymmetric", "half_pixel", "pytorch_half_pixel")
+ROUNDINGS: dict[str, Callable[[Floats], Floats]] = {
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
 
 
 def _resized(call: Call, shape: Shape) -> Shape:
@@ -162,7 +194,7 @@ def _resized(call: Call, shape: Shape) -> Shape:
         place = next((i for i in (2, 1) if call.has(i) and call.weight(i).array.size), None)
         given = call.attributes.get("scales") if place is None else call.weight(place).reals
         scales = np.asarray(given if isinstance(given, list | np.ndarray) else [], np.float64)
-        if scales.shape != (len(shape),) or not np.all((scales >= 1) & (scales < 1 << 16)):
+        if scales.shape != (len(shape),) or not np.all((scales > 0) & (scales < 1 << 16)):
             raise RefusedError(
                 f"its scales are {scales.tolist()}", "one of 1 or more for each axis"
             )
