@@ -102,6 +102,8 @@ def verify(graph: Graph) -> None:
     for node in graph.nodes:
         _verify_node(node, graph, seen)
         seen[node.name] = node.type
+    if len(set(graph.outputs)) < len(graph.outputs):
+        raise UnsupportedError(f"outputs are {graph.outputs}, expected each once")
     for name in graph.outputs:
         if name not in seen or isinstance(graph[name].op, Source):
             raise UnsupportedError(f"output {name!r} is not computed by the graph")

@@ -163,9 +163,11 @@ def test_what_pytorch_quantizes(tmp_path: Path) -> None:
     assert steps_apart(model, graph) <= 2
 
 
-def wrapped(nodes: str, weights: dict, tmp_path: Path, opset: int = 13) -> Graph:
+def wrapped(
+    nodes: str, weights: dict, tmp_path: Path, opset: int = 13, given: str = "float[1,3,4,4] x"
+) -> Graph:
     return import_onnx(
-        saved(made(f"g (float[1,3,4,4] x) => (float[N] y) {{ {nodes} }}", opset, weights), tmp_path)
+        saved(made(f"g ({given}) => (float[N] y) {{ {nodes} }}", opset, weights), tmp_path)
     )
 
 
@@ -223,6 +225,9 @@ def test_a_constant_for_each_channel_is_exact_in_integers(tmp_path: Path) -> Non
 
 
 BAD = {
+    "two meanings": ("e = DequantizeLinear(i, s, z)\n f = DequantizeLinear(i, s2, z)\n y = Add(e, f)", "its scale is not the one"),
+    "computed integers": ("a = Add(i, i)\n y = DequantizeLinear(a, s, z)", "it computes with integers; use Deq"),
+    "no integers": ("y = DequantizeLinear(d, s, z)", "it dequantizes what is no integer"),
     "weights off centre": ("y = QLinearConv(q, s, z, w, s, wz, s, z)", "its weights have zero point 90"),
     "another scale": ("y = DequantizeLinear(q, s2, z)", "its scale is not the one it was quantized with"),
     "blocks": ("y = DequantizeLinear<block_size=2>(q, s, z)", "a scale for each block"),
@@ -236,6 +241,29 @@ def test_what_integers_cannot_hold(name: str, tmp_path: Path) -> None:
     nodes, words = BAD[name]
     weights = {**SCALE, "w": np.full((2, 3, 1, 1), -100, np.int8), "wz": np.int8(90),
                "s3": np.full(3, 0.1, np.float32), "z3": np.zeros(3, np.int8)}  # fmt: skip
+    given = "float[1,3,4,4] x, int8[1,3,4,4] i"
     with pytest.raises(UnsupportedError) as raised:
-        wrapped(Q + nodes, weights, tmp_path, opset=21 if name == "blocks" else 13)
+        wrapped(Q + nodes, weights, tmp_path, opset=21 if name == "blocks" else 13, given=given)
     assert words in str(raised.value)
+
+
+def test_integers_at_the_inputs(tmp_path: Path) -> None:
+    """An input of integers has the storage that it is dequantized with; moved first or not."""
+    nodes = "t = Transpose<perm=[0,1,3,2]>(i)\n c = Cast<to=2>(t)\n d = DequantizeLinear(c, s, u)\n r = Relu(d)\n q = QuantizeLinear(r, s, u)\n y = DequantizeLinear(q, s, u)"
+    graph = wrapped(
+        nodes, {"s": np.float32(0.5), "u": np.uint8(130)}, tmp_path, given="uint8[1,3,4,4] i"
+    )
+    assert graph.inputs[0].type.stored.zero == 2
+    assert {node.type.dtype for node in graph.steps} == {"int8"}
+
+
+@pytest.mark.parametrize(
+    ("op", "float_"), [("Clip(d, , h)", True), ("Clip(d, , s)", False), ("Pad(d, p, h)", True)]
+)
+def test_limits_that_the_input_cannot_hold(op: str, float_: bool, tmp_path: Path) -> None:
+    """0.4 is no multiple of 1: the op stays in float between its two storages."""
+    nodes = f"q = QuantizeLinear(x, s, z)\n d = DequantizeLinear(q, s, z)\n c = {op}\n e = QuantizeLinear(c, f, z)\n y = DequantizeLinear(e, f, z)"
+    weights = {"s": np.float32(1), "z": np.int8(0), "h": np.float32(0.4), "f": np.float32(0.01),
+               "p": np.asarray([0, 0, 1, 1, 0, 0, 0, 0])}  # fmt: skip
+    graph = wrapped(nodes, weights, tmp_path)
+    assert any(node.type.quant is None for node in graph.steps) is float_

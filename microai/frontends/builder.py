@@ -21,8 +21,8 @@ Shape = tuple[int, ...]
 Layout = Literal["first", "last"]
 """Where a format has the channels of its images."""
 
-LARGEST_TENSOR = 1 << 22  # elements of an activation; the largest board has 640 KiB
-LARGEST_ORDERS = 1 << 26  # elements of all orders that are not the deployed one
+LARGEST_TENSOR = 1 << 20  # elements of an activation; the largest board has 640 KiB
+LARGEST_ORDERS = 1 << 25  # elements of all orders that are not the deployed one
 
 
 class RefusedError(Exception):
@@ -35,6 +35,16 @@ class RefusedError(Exception):
 
     def __str__(self) -> str:
         return self.why + (f"; use {self.instead}" if self.instead else "")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A tensor that the model has as integers: their type there, and what they mean where that has
+    been said.
+    """
+
+    dtype: str
+    quant: Quant | None
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,7 @@ class Builder:
     nodes: dict[str, Node] = field(default_factory=dict)
     weights: dict[str, Array] = field(default_factory=dict)
     place: str = ""
+    raw: dict[str, Raw] = field(default_factory=dict)
     moved_elements: int = 0
 
     def input(

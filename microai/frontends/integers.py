@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from microai.fixedpoint import dequantize, half_up
+from microai.fixedpoint import dequantize, half_up, quantize
 from microai.graph import Graph, Node, drop_dead
 from microai.op import Const, Input, Source
 from microai.ops import (
@@ -150,9 +150,10 @@ class _Settled:
 
     def _storage_of(self, node: Node, stored: list[Quant]) -> Quant | None:
         """What it keeps, or what its readers want."""
+        wanted = self.wanted.get(node.name)
         if stored and isinstance(node.op, KEEPS | ArgMax):
-            return stored[0]
-        return self.wanted.get(node.name)
+            return stored[0] if wanted == stored[0] or _holds(node, stored[0]) else None
+        return wanted
 
     def _linear(self, node: Node, x: Quant, out: Quant) -> tuple[str, str] | None:
         """Weights and bias of a layer in integers; None where the weights have none."""
@@ -202,6 +203,19 @@ class _Settled:
         kind = TensorType(array.shape, quant)
         self._put(Node(name, Const(array.shape), (), kind, "flash"))
         return name
+
+
+def _holds(node: Node, quant: Quant) -> bool:
+    """Whether a storage has the op's own numbers: limits, unless it ends before them, and fills."""
+    own = node.op.clamp if isinstance(node.op, Relu) else ()
+    numbers = np.asarray([n for n in own if n is not None], np.float64)
+    lowest, highest = dequantize(QTensor(np.asarray([quant.low, quant.high]), quant))
+    if isinstance(node.op, Pad):
+        numbers = np.asarray([node.op.value])
+    else:
+        numbers = np.clip(numbers, lowest, highest)
+    near = dequantize(QTensor(quantize(numbers, quant), quant))
+    return bool(np.allclose(near, numbers, rtol=0, atol=quant.scale[0] / 64))
 
 
 def _alike(stored: list[Quant], out: Quant, node: Node) -> bool:

@@ -122,6 +122,8 @@ def each(b: Builder, op: Op, x: Value) -> Value:
 
 def clip(b: Builder, x: Value, low: float | None, high: float | None) -> Value:
     """min(max(x, low), high); None and infinities limit nothing."""
+    if any(end is not None and np.isnan(end) for end in (low, high)):
+        raise RefusedError("one of its limits is no number", "numbers")
     ends = [None if end is None or np.isinf(end) else float(end) for end in (low, high)]
     return x if ends == [None, None] else each(b, Relu(low=ends[0], limit=ends[1]), x)
 

@@ -36,7 +36,8 @@ def transpose(b: Builder, x: Value, axes: Sequence[int]) -> Value:
         raise RefusedError(f"it transposes {x.shape} to axes {tuple(axes)}")
     shape = tuple(x.shape[axis] for axis in axes)
     turned = np.arange(math.prod(shape)).reshape(x.shape).transpose(axes).ravel()
-    return b.value(x.name, shape, _inverse(turned)[x.order])
+    seen = b.value(x.name, shape, _inverse(turned)[x.order])
+    return shaped(b, seen) if seen.canonical and shape[0] == 1 else seen
 
 
 def shaped(b: Builder, x: Value) -> Value:
@@ -65,14 +66,18 @@ def arranged(b: Builder, x: Value) -> Value:
     return shaped(b, Value(turned.name, x.shape, x.layout))
 
 
-def delivered(b: Builder, x: Value) -> Value:
-    """An output of the graph: channels last, or as the model has it where that costs nothing."""
+def delivered(b: Builder, x: Value, before: Sequence[Value]) -> Value:
+    """An output of the graph: channels last, or as the model has it where that costs nothing. One
+    that is an input, or an output already, is a copy.
+    """
     as_is = x.moved is not None and np.array_equal(x.moved, np.arange(len(x.moved)))
-    if not as_is or isinstance(b.nodes[x.name].op, Source):  # an input is no output
-        return arranged(b, x)
-    if b.nodes[x.name].type.shape == x.shape:
-        return x
-    return b.op(Reshape(x.shape), (x.name,), x.shape, x.moved)
+    made = x if as_is else arranged(b, x)
+    shape = x.shape if as_is else deployed_shape(x.shape, x.layout)
+    own = b.nodes[made.name]
+    taken = isinstance(own.op, Source) or made.name in {value.name for value in before}
+    if own.type.shape == shape and not taken:
+        return made
+    return b.op(Reshape(shape), (made.name,), x.shape, made.moved)
 
 
 def _inverse(order: Ints) -> Ints:
@@ -148,6 +153,7 @@ def join(b: Builder, values: Sequence[Value], axis: int) -> Value:
         return values[0]
     size = sum(v.shape[axis] for v in values)
     shape = (*values[0].shape[:axis], size, *values[0].shape[axis + 1 :])
+    b.check_size(shape)
     if len(shape) == 2 and axis == 1:
         starts = np.cumsum([0, *(len(v.order) for v in values[:-1])])
         orders = [v.order + start for v, start in zip(values, starts, strict=True)]

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from microai.errors import UsageError
-from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
+from microai.frontends.builder import Builder, Raw, RefusedError, Shape, Value, Weight
 from microai.frontends.integers import in_integers
 from microai.frontends.layout import delivered
 from microai.frontends.onnx_call import Call, Held
@@ -18,6 +18,12 @@ from microai.graph import Graph, drop_dead, verify
 LOOKED_THROUGH = ("QuantizeLinear", "DequantizeLinear", "Identity", "Cast")
 """What may stand between an input and the transpose that exporters put behind it."""
 OTHERS = ("com.microsoft.",)
+MOVE_INTEGERS = ("Cast", "Dropout", "Flatten", "Gather", "Identity", "MaxPool", "Reshape", "Resize",
+                 "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze", "Upsample")  # fmt: skip
+"""What means the same before a DequantizeLinear as behind it."""
+READ_INTEGERS = (*MOVE_INTEGERS, "DequantizeLinear", "QLinearConv", "QLinearMatMul", "Shape", *(
+    name for name in IMPORTERS if name.startswith("com.microsoft.")
+))  # fmt: skip
 
 
 def import_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
@@ -38,6 +44,10 @@ class _Reader:
             name: Weight(name, array) for name, array in file.constants.items()
         }
         self.problems = Problems()
+        self.readers: dict[str, list[OnnxNode]] = {}
+        for node in file.nodes:
+            for name in set(node.inputs[:1]):
+                self.readers.setdefault(name, []).append(node)
 
     def read(self) -> Graph:
         """The graph, or every problem in one message."""
@@ -60,7 +70,10 @@ class _Reader:
         if given.dtype not in ("float32", "int8", "uint8", "int16", "uint16"):
             raise RefusedError(f"it is {given.dtype}", "float32 or integers that are dequantized")
         kept = self._turned_first(given.name, len(shape))
-        self.held[given.name] = self.builder.input(given.name, shape, kept=kept)
+        made = self.builder.input(given.name, shape, kept=kept)
+        if given.dtype != "float32":
+            self.builder.raw[made.name] = Raw(given.dtype, None)
+        self.held[given.name] = made
 
     def _shape(self, given: OnnxInput) -> Shape:
         """Batch 1 where the model leaves it open; other open sizes come from the user."""
@@ -78,17 +91,22 @@ class _Reader:
 
     def _turned_first(self, name: str, rank: int) -> bool:
         """Whether all that reads an input turns it to channels first: then it is deployed as is."""
-        readers = [node for node in self.file.nodes if name in node.inputs[:1]]
         wanted = [0, rank - 1, *range(1, rank - 1)]
-        turned = [
-            self._turned_first(node.outputs[0], rank)
-            if node.op in LOOKED_THROUGH and node.outputs
-            else node.op == "Transpose" and node.attributes.get("perm") == wanted
-            for node in readers
-        ]
-        return rank > 2 and bool(turned) and all(turned)
+        seen, names, turned = {name}, [name], False
+        while names:
+            for node in self.readers.get(names.pop(), []):
+                if node.op in LOOKED_THROUGH:
+                    names += [made for made in node.outputs[:1] if made not in seen]
+                    seen.update(node.outputs)
+                elif node.op == "Transpose" and node.attributes.get("perm") == wanted:
+                    turned = True
+                else:
+                    return False
+        return rank > 2 and turned
 
     def _run(self, node: OnnxNode, place: str) -> None:
+        if again := [name for name in node.outputs if name and name in self.held]:
+            raise RefusedError(f"it makes {again[0]!r}, which is there already")
         unmade = [name for name in node.inputs if name and name not in self.held]
         for name in node.outputs:  # it has a problem until it is made
             self.held.setdefault(name, None)
@@ -96,18 +114,26 @@ class _Reader:
             raise RefusedError(f"it reads {unmade[0]!r}, which nothing makes before it")
         inputs = [self.held[name] if name else None for name in node.inputs]
         call = Call(place, inputs, node.attributes, self.file.opset, _used(node))
-        self.builder.place = place
-        broken = any(name and held is None for name, held in zip(node.inputs, inputs, strict=True))
         if node.op not in IMPORTERS and not foldable(node.op, call):
             raise RefusedError(*_unknown(node.op))
-        if broken:
+        if any(name and held is None for name, held in zip(node.inputs, inputs, strict=True)):
             return  # its problem is reported already
+        self.held.update(zip(node.outputs, self._made(node, call), strict=False))
+
+    def _made(self, node: OnnxNode, call: Call) -> tuple[Held, ...]:
+        """What a node gives; integers are moved and dequantized, not computed with."""
+        raw = self.builder.raw
+        integers = [h.name for h in call.inputs if isinstance(h, Value) and h.name in raw]
+        if integers and node.op not in READ_INTEGERS:
+            raise RefusedError("it computes with integers", "DequantizeLinear in front of it")
+        self.builder.place = call.name
         if foldable(node.op, call):
-            made: Held | tuple[Held, ...] = fold(node.op, call)
-        else:
-            made = IMPORTERS[node.op](self.builder, call)
+            return (fold(node.op, call),)
+        made = IMPORTERS[node.op](self.builder, call)
         results = made if isinstance(made, tuple) else (made,)
-        self.held.update(zip(node.outputs, results, strict=False))
+        if integers and node.op in MOVE_INTEGERS:
+            raw.update({held.name: raw[integers[0]] for held in results if held.name not in raw})
+        return results
 
     def _output(self, name: str, outputs: list[Value]) -> None:
         held = self.held.get(name)
@@ -115,7 +141,7 @@ class _Reader:
             raise RefusedError("it is constant or not computed")
         if held:
             self.builder.place = f"{held.name}.output"
-            outputs.append(delivered(self.builder, held))
+            outputs.append(delivered(self.builder, held, outputs))
 
 
 def _used(node: OnnxNode) -> int:

@@ -5,7 +5,7 @@ import math
 
 from microai.frontends import layers, layout
 from microai.frontends.builder import Builder, RefusedError, Value
-from microai.frontends.onnx_call import Call, axis_of
+from microai.frontends.onnx_call import Call, axis_of, sliced
 
 
 def flatten(b: Builder, call: Call) -> Value:
@@ -85,32 +85,27 @@ def split(b: Builder, call: Call) -> tuple[Value, ...]:
 
 
 def slice_(b: Builder, call: Call) -> Value:
-    """starts, ends, axes, steps: inputs, or attributes before opset 10."""
+    """A part along each axis that is named."""
     x = call.value()
-    if call.opset < 10:
-        starts, ends = (_ends(call, key) for key in ("starts", "ends"))
-        axes, steps = call.attributes.get("axes"), None
-        axes = call.ints("axes") if axes is not None else None
-    else:
-        starts, ends = call.listed(1), call.listed(2)
-        axes = call.listed(3) if call.has(3) else None
-        steps = call.listed(4) if call.has(4) else None
-    axes = list(range(len(starts))) if axes is None else axes
-    steps = [1] * len(starts) if steps is None else steps
-    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
-        raise RefusedError(f"it takes {starts} to {ends} of axes {axes} by {steps}")
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        at = axis_of(axis, len(x.shape))
-        x = layout.part(b, x, at, range(x.shape[at])[start:end:step])
+    for start, end, axis, step in sliced(call, len(x.shape)):
+        x = layout.part(b, x, axis, range(x.shape[axis])[start:end:step])
     return x
 
 
-def _ends(call: Call, key: str) -> list[int]:
-    """Limits may be as large as int64, for all that is there."""
-    found = call.attributes.get(key)
-    if not isinstance(found, list) or not all(isinstance(v, int) for v in found) or len(found) > 8:
-        raise RefusedError(f"its {key} are missing")
-    return [int(v) for v in found]
+def gather(b: Builder, call: Call) -> Value:
+    """Constant indices, one or evenly apart: a part."""
+    x = call.value()
+    axis = axis_of(call.number("axis"), len(x.shape))
+    size, given = x.shape[axis], call.weight(1).array
+    indices = [index + size * (index < 0) for index in call.listed(1)]
+    step = indices[1] - indices[0] if len(indices) > 1 else 1
+    taken = range(indices[0], indices[-1] + 1, step) if indices and step > 0 else range(0)
+    if given.ndim > 1 or list(taken) != indices or taken.start < 0 or taken.stop > size:
+        raise RefusedError(f"it takes {indices[:8]} of {size}", "indices evenly apart")
+    found = layout.part(b, x, axis, taken)
+    if given.ndim:
+        return found
+    return layout.reshape(b, found, tuple(n for i, n in enumerate(found.shape) if i != axis))
 
 
 def pad(b: Builder, call: Call) -> Value:

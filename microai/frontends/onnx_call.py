@@ -141,3 +141,28 @@ def axis_of(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise RefusedError(f"its axis is {axis} of {rank}")
     return axis % rank
+
+
+def sliced(call: Call, rank: int) -> list[tuple[int, int, int, int]]:
+    """starts, ends, axes and steps of a Slice: inputs, or attributes before opset 10."""
+    if call.opset < 10:
+        starts, ends = (_ends(call, key) for key in ("starts", "ends"))
+        axes, steps = call.ints("axes") if "axes" in call.attributes else None, None
+    else:
+        starts, ends = call.listed(1), call.listed(2)
+        axes = call.listed(3) if call.has(3) else None
+        steps = call.listed(4) if call.has(4) else None
+    axes = list(range(len(starts))) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
+    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+        raise RefusedError(f"it takes {starts} to {ends} of axes {axes} by {steps}")
+    places = [axis_of(axis, rank) for axis in axes]
+    return list(zip(starts, ends, places, steps, strict=True))
+
+
+def _ends(call: Call, key: str) -> list[int]:
+    """Limits may be as large as int64, for all that is there."""
+    found = call.attributes.get(key)
+    if not isinstance(found, list) or not all(isinstance(v, int) for v in found) or len(found) > 8:
+        raise RefusedError(f"its {key} are missing")
+    return [int(v) for v in found]

@@ -18,7 +18,8 @@ from microai.errors import UnsupportedError
 from microai.types import Array
 
 LARGEST_FILE = 64 << 20  # bytes; boards have 2 MiB of flash, float32 takes four times as much
-MOST = 4096  # nodes, tensors or attributes
+MOST = 4096  # tensors or attributes
+MOST_NODES = 1024  # of which networks for microcontrollers have some hundred
 OPSETS = range(7, 22)
 KNOWN = ("", "ai.onnx")
 TYPES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
@@ -79,7 +80,9 @@ def is_standard(op: str) -> bool:
 
 def _file(model: Any, folder: Path) -> OnnxFile:
     graph = model.graph
-    for what in ("node", "initializer", "input", "output"):
+    if len(graph.node) > MOST_NODES:
+        raise UnsupportedError(f"it has {len(graph.node)} nodes, expected {MOST_NODES} at most")
+    for what in ("initializer", "input", "output"):
         if len(getattr(graph, what)) > MOST:
             raise ValueError(f"it has over {MOST} of {what}")
     if not graph.node or not graph.output:
@@ -90,10 +93,22 @@ def _file(model: Any, folder: Path) -> OnnxFile:
         raise UnsupportedError(f"its opset is {opset}, expected {span}: export it again")
     if graph.sparse_initializer or model.functions:
         raise UnsupportedError("it has sparse initializers or functions; export it without")
-    constants = {_text(tensor.name): _array(tensor, folder) for tensor in graph.initializer}
+    constants = _constants(graph.initializer, folder)
     inputs = tuple(_input(value) for value in graph.input if _text(value.name) not in constants)
     nodes = tuple(_node(node, folder) for node in graph.node)
     return OnnxFile(opset, nodes, constants, inputs, tuple(_text(o.name) for o in graph.output))
+
+
+def _constants(tensors: Iterable[Any], folder: Path) -> dict[str, Array]:
+    """All initializers, as long as they are no larger than a file together."""
+    constants, total = {}, 0
+    for tensor in tensors:
+        array = _array(tensor, folder)
+        total += array.nbytes
+        if total > 2 * LARGEST_FILE:
+            raise ValueError(f"its tensors are larger than {2 * LARGEST_FILE} bytes together")
+        constants[_text(tensor.name)] = array
+    return constants
 
 
 def _text(raw: Any) -> str:

@@ -2,22 +2,24 @@
 """ONNX operators on constants, and on shapes: computed now, in numpy."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from microai.frontends.builder import Builder, RefusedError, Weight
-from microai.frontends.onnx_call import Call, axis_of
+from microai.frontends.onnx_call import Call, axis_of, sliced
 from microai.frontends.onnx_file import TYPES
 from microai.types import Array
 
-LARGEST = 1 << 24  # elements of a result
+LARGEST = 1 << 20  # elements of a result
 
 
 def foldable(op: str, call: Call) -> bool:
-    """Whether the node can be computed now."""
-    plain = all(i is None or (isinstance(i, Weight) and i.quant is None) for i in call.inputs)
-    return op in FOLDS and plain
+    """Whether the node can be computed now; integers with a meaning can be moved."""
+    constant = all(held is None or isinstance(held, Weight) for held in call.inputs)
+    plain = all(not isinstance(held, Weight) or held.quant is None for held in call.inputs)
+    return op in FOLDS and constant and (plain or op in MOVES)
 
 
 def fold(op: str, call: Call) -> Weight:
@@ -30,7 +32,21 @@ def fold(op: str, call: Call) -> Weight:
         raise RefusedError(f"it cannot be computed from constants {shapes}") from None
     if made.size > LARGEST:
         raise RefusedError(f"it makes a constant of {made.size} elements", f"{LARGEST} at most")
+    first = call.inputs[0] if call.inputs else None
+    if isinstance(first, Weight) and first.quant:
+        return Weight(first.name, made, replace(first.quant, axis=_moved_axis(op, call, first)))
     return Weight(call.name, made)
+
+
+def _moved_axis(op: str, call: Call, weight: Weight) -> int:
+    """Where the scales of channels lie then."""
+    assert weight.quant
+    if len(weight.quant.scale) == 1 or op == "Identity":
+        return weight.quant.axis
+    if op != "Transpose":
+        raise RefusedError("it reshapes weights that have a scale for each channel", "one scale")
+    backwards = list(reversed(range(weight.array.ndim)))
+    return call.ints("perm", backwards).index(weight.quant.axis)
 
 
 def shape_of(b: Builder, call: Call) -> Weight:  # noqa: ARG001  an importer like the others
@@ -90,6 +106,8 @@ def _cast(call: Call) -> Any:
 
 
 def _concat(call: Call) -> Any:
+    if sum(_array(call, i).size for i in range(len(call.inputs))) > LARGEST:
+        raise ValueError("too large")
     return np.concatenate(
         [_array(call, i) for i in range(len(call.inputs))], axis=call.number("axis")
     )
@@ -131,6 +149,12 @@ def _range(call: Call) -> Any:
     return np.arange(start, stop, step).astype(_array(call).dtype)
 
 
+def _reduce_prod(call: Call) -> Any:
+    axes = call.axes(1)
+    keep = bool(call.number("keepdims", 1))
+    return np.prod(_array(call), axis=tuple(axes) if axes else None, keepdims=keep)
+
+
 def _reshape(call: Call) -> Any:
     x = _array(call)
     wanted = [x.shape[i] if n == 0 else n for i, n in enumerate(call.listed(1))]
@@ -139,15 +163,9 @@ def _reshape(call: Call) -> Any:
 
 def _slice(call: Call) -> Any:
     x = _array(call)
-    old = call.opset < 10
-    starts, ends = (call.ints(k) for k in ("starts", "ends")) if old else (
-        call.listed(1), call.listed(2)
-    )  # fmt: skip
-    axes = call.axes(3) or list(range(len(starts)))
-    steps = call.listed(4) if call.has(4) else [1] * len(starts)
     index = [slice(None)] * x.ndim
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        index[axis_of(axis, x.ndim)] = slice(start, end, step)
+    for start, end, axis, step in sliced(call, x.ndim):
+        index[axis] = slice(start, end, step)
     return x[tuple(index)]
 
 
@@ -161,6 +179,8 @@ def _transpose(call: Call) -> Any:
     return x.transpose(call.ints("perm", list(reversed(range(x.ndim)))))
 
 
+MOVES = ("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+"""What leaves every element as it is."""
 FOLDS: dict[str, Callable[[Call], Any]] = {
     "Add": _two(np.add),
     "Cast": _cast,
@@ -177,7 +197,7 @@ FOLDS: dict[str, Callable[[Call], Any]] = {
     "Neg": _one(np.negative),
     "Range": _range,
     "Reciprocal": _one(np.reciprocal),
-    "ReduceProd": lambda call: np.prod(_array(call), keepdims=bool(call.number("keepdims", 1))),
+    "ReduceProd": _reduce_prod,
     "Reshape": _reshape,
     "Shape": lambda call: np.asarray(_part(call, _array(call).shape), np.int64),
     "Slice": _slice,

@@ -11,6 +11,7 @@ from microai.frontends.onnx_axis import (
     arg_max,
     concat,
     flatten,
+    gather,
     pad,
     reshape,
     slice_,
@@ -27,10 +28,12 @@ from microai.frontends.onnx_quant import (
     dequantize_linear,
     q_gemm,
     qlinear,
+    qlinear_concat,
     qlinear_conv,
     qlinear_function,
     qlinear_matmul,
     qlinear_pool,
+    qlinear_softmax,
     quantize_linear,
 )
 from microai.frontends.onnx_window import (
@@ -100,7 +103,10 @@ def same(b: Builder, call: Call) -> Held:  # noqa: ARG001  an importer like the 
 
 def cast(b: Builder, call: Call) -> Value:
     """To what it is."""
-    return layers.cast(b, call.value(), TYPES.get(call.number("to"), "another type"))
+    x, kind = call.value(), TYPES.get(call.number("to"), "another type")
+    if x.name in b.raw and b.raw[x.name].dtype == kind:
+        return x
+    return layers.cast(b, x, kind)
 
 
 def _arithmetic(kind: Kind) -> Importer:
@@ -197,6 +203,7 @@ IMPORTERS: dict[str, Importer] = {
     "Dropout": same,
     "Elu": elu,
     "Flatten": flatten,
+    "Gather": as_it_lies(gather),
     "Gelu": gelu,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
@@ -237,10 +244,12 @@ IMPORTERS: dict[str, Importer] = {
     "com.microsoft.QGemm": q_gemm,
     "com.microsoft.QLinearAdd": qlinear("add"),
     "com.microsoft.QLinearAveragePool": qlinear_pool(whole=False),
+    "com.microsoft.QLinearConcat": qlinear_concat,
     "com.microsoft.QLinearGlobalAveragePool": qlinear_pool(whole=True),
     "com.microsoft.QLinearLeakyRelu": qlinear_function(Activation("leaky_relu")),
     "com.microsoft.QLinearMul": qlinear("mul"),
     "com.microsoft.QLinearSigmoid": qlinear_function(Activation("sigmoid")),
+    "com.microsoft.QLinearSoftmax": qlinear_softmax,
     "com.microsoft.QuantizeLinear": quantize_linear,
 }
 """Importers by operator, with the domain where it is not ONNX's own."""

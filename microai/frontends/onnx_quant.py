@@ -4,30 +4,41 @@ are the same as conversions around the plain operator.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from microai.frontends import layers
 from microai.frontends.arithmetic import Kind, combine
-from microai.frontends.builder import Builder, RefusedError, Value, Weight
+from microai.frontends.builder import Builder, Raw, RefusedError, Value, Weight
 from microai.frontends.layers import each
+from microai.frontends.layout import join
+from microai.frontends.onnx_axis import softmax
 from microai.frontends.onnx_call import Call, Held, axis_of
 from microai.frontends.onnx_window import average_pool, conv, global_average_pool
 from microai.frontends.storage import check_scales, quant_of, weight_of
+from microai.op import Input
 from microai.ops import Activation, Dequantize, Quantize
-from microai.types import Quant
+from microai.types import Quant, TensorType
 
 
 def quantize_linear(b: Builder, call: Call) -> Held:
     """Numbers to integers; zero point and type come as the third input."""
-    return quantized(b, call.given(0), _quant(call, 1, "uint8"))
+    zero = call.maybe(2)
+    return quantized(b, call.given(0), _quant(call, 1, "uint8"), _dtype(zero))
 
 
 def dequantize_linear(b: Builder, call: Call) -> Held:
     """Integers to numbers."""
     x = call.given(0)
     plain = str(x.array.dtype) if isinstance(x, Weight) and x.quant is None else "uint8"
-    return dequantized(b, x, _quant(call, 1, plain))
+    own = b.raw[x.name].dtype if isinstance(x, Value) and x.name in b.raw else plain
+    return dequantized(b, x, _quant(call, 1, own))
+
+
+def _dtype(zero: Weight | None) -> str:
+    """Of integers with that zero point."""
+    return str(zero.array.dtype) if zero else "uint8"
 
 
 def _quant(call: Call, position: int, dtype: str) -> Quant:
@@ -37,7 +48,7 @@ def _quant(call: Call, position: int, dtype: str) -> Quant:
         raise RefusedError("it has a scale for each block", "one for each channel")
     if zero is None:
         return quant_of(dtype, scale.array, np.zeros(1, np.int64), _axis(call, scale))
-    return quant_of(str(zero.array.dtype), scale.array, zero.array, _axis(call, scale))
+    return quant_of(_dtype(zero), scale.array, zero.array, _axis(call, scale))
 
 
 def _axis(call: Call, scale: Weight) -> int:
@@ -47,13 +58,15 @@ def _axis(call: Call, scale: Weight) -> int:
     return axis_of(call.number("axis", 1), max(call.weight(0).array.ndim, 1))
 
 
-def quantized(b: Builder, x: Held, quant: Quant) -> Held:
-    """A tensor in a storage."""
+def quantized(b: Builder, x: Held, quant: Quant, dtype: str) -> Held:
+    """A tensor in a storage, which the model calls `dtype`."""
     if isinstance(x, Value):
         if len(quant.scale) > 1:
             raise RefusedError("an activation has a scale for each channel", "one scale")
         b.place = f"{x.name}.{quant.dtype}"
-        return b.op(Quantize(), (x.name,), x.shape, x.moved, quant)
+        made = b.op(Quantize(), (x.name,), x.shape, x.moved, quant)
+        b.raw[made.name] = Raw(dtype, quant)
+        return made
     check_scales(x.name, x.array, quant)
     shape = [1] * x.array.ndim
     if len(quant.scale) > 1:
@@ -64,18 +77,21 @@ def quantized(b: Builder, x: Held, quant: Quant) -> Held:
 
 
 def dequantized(b: Builder, x: Held, quant: Quant) -> Held:
-    """What integers mean; a tensor that was quantized must say the same."""
-    if isinstance(x, Weight):
-        if x.quant is None:
-            return weight_of(x.name, x.array, quant)
-        if x.quant != quant:
-            raise RefusedError("its scale is not the one it was quantized with", "the same")
-        return x
-    own = b.nodes[x.name].type.quant
-    if own is None:  # an input of integers
-        own, x = quant, _value(quantized(b, x, quant))
-    if own != quant:
+    """What integers mean; a tensor has one meaning."""
+    own = x.quant if isinstance(x, Weight) else b.raw[x.name].quant if x.name in b.raw else quant
+    if own not in (None, quant):
         raise RefusedError("its scale is not the one it was quantized with", "the same")
+    if isinstance(x, Weight):
+        return x if x.quant else weight_of(x.name, x.array, quant)
+    if x.name not in b.raw:
+        raise RefusedError("it dequantizes what is no integer", "QuantizeLinear in front")
+    node = b.nodes[x.name]
+    if isinstance(node.op, Input):
+        b.nodes[x.name] = replace(node, type=TensorType(node.type.shape, quant))
+    elif node.type.quant is None:  # integers that were moved
+        b.place = f"{x.name}.{quant.dtype}"
+        x = b.op(Quantize(), (x.name,), x.shape, x.moved, quant)
+    b.raw[x.name] = Raw(b.raw[x.name].dtype if x.name in b.raw else quant.dtype, quant)
     b.place = f"{x.name}.real"
     return b.op(Dequantize(), (x.name,), x.shape, x.moved)
 
@@ -91,7 +107,7 @@ def _read(b: Builder, call: Call, position: int) -> Held:
     scale, zero = call.weight(position + 1), call.weight(position + 2)
     x = call.given(position)
     axis = 0 if scale.array.size == 1 or isinstance(x, Value) else _channels(x, scale)
-    return dequantized(b, x, quant_of(str(zero.array.dtype), scale.array, zero.array, axis))
+    return dequantized(b, x, quant_of(_dtype(zero), scale.array, zero.array, axis))
 
 
 def _channels(x: Weight, scale: Weight) -> int:
@@ -102,7 +118,7 @@ def _channels(x: Weight, scale: Weight) -> int:
 def _written(b: Builder, call: Call, made: Value, position: int) -> Held:
     """A result in the storage that stands at two neighbouring inputs."""
     scale, zero = call.weight(position), call.weight(position + 1)
-    return quantized(b, made, quant_of(str(zero.array.dtype), scale.array, zero.array))
+    return quantized(b, made, quant_of(_dtype(zero), scale.array, zero.array), _dtype(zero))
 
 
 def _named(call: Call, *inputs: Held | None) -> Call:
@@ -184,3 +200,20 @@ def qlinear_pool(*, whole: bool) -> Callable[[Builder, Call], Held]:
         return _written(b, call, made, 3)
 
     return run
+
+
+def qlinear_concat(b: Builder, call: Call) -> Held:
+    """y's scale and zero point come first, then each tensor with its own."""
+    values = [_value(_read(b, call, i)) for i in range(2, len(call.inputs), 3)]
+    if not values:
+        raise RefusedError("it has no inputs")
+    b.place = call.name
+    joined = join(b, values, axis_of(call.number("axis"), len(values[0].shape)))
+    return _written(b, call, joined, 0)
+
+
+def qlinear_softmax(b: Builder, call: Call) -> Held:
+    """x and y, each with scale and zero point; `opset` says which Softmax it is."""
+    plain = _named(call, _read(b, call, 0))
+    b.place = call.name
+    return _written(b, call, softmax(b, replace(plain, opset=call.number("opset", 13))), 3)

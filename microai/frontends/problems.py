@@ -3,9 +3,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from microai.errors import ShapeError, UnsupportedError
 from microai.frontends.builder import RefusedError
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -14,12 +17,13 @@ class Problems:
 
     sentences: list[str] = field(default_factory=list)
 
-    def guard(self, place: str, read: Callable[[], None]) -> None:
-        """Run one step of an import; what it refuses is noted under its place."""
+    def guard(self, place: str, read: Callable[[], T]) -> T | None:
+        """What a step of an import gives; None where it refuses, which is noted for its place."""
         try:
-            read()
+            return read()
         except (RefusedError, ShapeError) as error:
             self.sentences.append(f"{place}: {error}")
+            return None
 
     def report(self) -> None:
         """UnsupportedError with all sentences, where there are any."""

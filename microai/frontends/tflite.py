@@ -140,7 +140,7 @@ class _Reader:
             raise RefusedError("it is constant or not computed")
         if held:
             self.builder.place = f"{held.name}.output"
-            outputs.append(delivered(self.builder, held))
+            outputs.append(delivered(self.builder, held, outputs))
 
 
 def _unknown(name: str) -> tuple[str, str]:

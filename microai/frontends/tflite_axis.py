@@ -15,6 +15,8 @@ def pad(b: Builder, call: Call) -> Value:
     """Pairs for each axis; zeros, or the value of a third input."""
     sides = call.ints(1)
     given = call.maybe(2)
+    if given and given.array.size != 1:
+        raise RefusedError(f"its value is {given.array.shape}", "one number")
     value = float(given.reals.ravel()[0]) if given else 0.0
     pairs = list(zip(sides[0::2], sides[1::2], strict=False))
     return layout.pad(b, call.value(), pairs, value)
@@ -31,14 +33,19 @@ def concatenation(b: Builder, call: Call) -> Value:
 def split(b: Builder, call: Call) -> tuple[Value, ...]:
     """Inputs: axis, tensor; parts of one size."""
     x = call.value(1)
-    axis = call.ints(0)[0] % len(x.shape)
-    return layout.parts(b, x, axis, [shape[axis] for shape in call.shapes])
+    return _split(b, call, x, call.axis(0, len(x.shape)))
 
 
 def split_v(b: Builder, call: Call) -> tuple[Value, ...]:
     """Inputs: tensor, sizes, axis."""
     x = call.value(0)
-    axis = call.ints(2)[0] % len(x.shape)
+    return _split(b, call, x, call.axis(2, len(x.shape)))
+
+
+def _split(b: Builder, call: Call, x: Value, axis: int) -> tuple[Value, ...]:
+    """The file's shapes of the parts say how large they are."""
+    if any(len(shape) != len(x.shape) or shape[axis] < 1 for shape in call.shapes):
+        raise RefusedError(f"it splits {x.shape} into {call.shapes}")
     return layout.parts(b, x, axis, [shape[axis] for shape in call.shapes])
 
 
@@ -56,4 +63,5 @@ def slice_(b: Builder, call: Call) -> Value:
 
 def arg_max(b: Builder, call: Call) -> Value:
     """Over the channels."""
-    return layers.arg_max(b, call.value(), call.ints(1)[0], keep=False)
+    x = call.value()
+    return layers.arg_max(b, x, call.axis(1, len(x.shape)), keep=False)

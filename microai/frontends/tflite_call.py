@@ -50,6 +50,17 @@ class Call:
             raise RefusedError(f"its input {position} is {array.dtype} {array.shape}", "integers")
         return [int(v) for v in array.ravel()]
 
+    def axis(self, position: int, rank: int) -> int:
+        """A constant input that is one axis, counted from the front."""
+        return self.axes(position, rank, 1)[0]
+
+    def axes(self, position: int, rank: int, most: int = 8) -> list[int]:
+        """A constant input that is a list of axes."""
+        given = self.ints(position)
+        if not 1 <= len(given) <= most or not all(-rank <= axis < rank for axis in given):
+            raise RefusedError(f"its axes are {given} of {rank}")
+        return [axis % rank for axis in given]
+
     def number(self, key: str) -> int:
         """An option; 0 where the file leaves it out."""
         return int(self.options.get(key, 0))

@@ -18,7 +18,9 @@ from microai.errors import UnsupportedError
 from microai.types import Array
 
 LARGEST_FILE = 64 << 20  # bytes; boards have 2 MiB of flash, float32 takes four times as much
-MOST = 4096  # operators, tensors or buffers
+MOST = 4096  # tensors or buffers
+LARGEST_INT4 = 1 << 22  # elements of a tensor, each unpacked to a byte
+MOST_OPERATORS = 1024  # of which networks for microcontrollers have some dozens
 BROKEN = (struct.error, IndexError, ValueError, TypeError, OverflowError, UnicodeDecodeError,
           AttributeError)  # fmt: skip  # what flatbuffers raises on damage
 IDENTIFIER = slice(4, 8), b"TFL3"
@@ -99,6 +101,8 @@ def read_file(path: Path) -> File:
         raise UnsupportedError(f"{path}: not a .tflite file: TFL3 is not at its 5th byte")
     try:
         return _file(content)
+    except (struct.error, IndexError):
+        raise UnsupportedError(f"{path}: damaged .tflite file: it ends too early") from None
     except BROKEN as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnsupportedError(f"{path}: damaged .tflite file: {reason}") from None
@@ -118,7 +122,9 @@ def _file(content: bytes) -> File:
     ]
     names = range(_count(graph.TensorsLength(), "tensors"))
     tensors = tuple(_tensor(graph.Tensors(i), buffers) for i in names)
-    steps = range(_count(graph.OperatorsLength(), "operators"))
+    if sum(t.data.nbytes for t in tensors if t.data is not None) > 2 * LARGEST_FILE:
+        raise ValueError("its tensors share buffers that are larger than the file")
+    steps = range(_count(graph.OperatorsLength(), "operators", MOST_OPERATORS))
     operators = tuple(_operator(graph.Operators(i), codes) for i in steps)
     ends = (_ints(graph.InputsAsNumpy()), _ints(graph.OutputsAsNumpy()))
     used = [index for one in operators for index in (*one.inputs, *one.outputs)]
@@ -130,9 +136,9 @@ def _file(content: bytes) -> File:
     return File(tensors, operators, *ends)
 
 
-def _count(length: int, what: str) -> int:
-    if not 0 <= length <= MOST:
-        raise ValueError(f"it says it has {length} {what}, the limit is {MOST}")
+def _count(length: int, what: str, most: int = MOST) -> int:
+    if not 0 <= length <= most:
+        raise ValueError(f"it says it has {length} {what}, the limit is {most}")
     return length
 
 
@@ -202,6 +208,8 @@ def _data(buffer: Any, name: str, shape: tuple[int, ...], dtype: str) -> Array |
     if len(raw) != expected:
         raise ValueError(f"tensor {name!r} is {dtype} {shape}, its buffer has {len(raw)} bytes")
     if dtype == "int4":
+        if size > LARGEST_INT4:
+            raise ValueError(f"tensor {name!r} has {size} elements of int4")
         pairs = np.stack([raw << 4, raw], axis=1).view(np.int8) >> 4  # the lower half comes first
         return pairs.ravel()[:size].reshape(shape)
     return raw.view(dtype).reshape(shape)

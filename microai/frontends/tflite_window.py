@@ -106,8 +106,8 @@ def max_pool_2d(b: Builder, call: Call) -> Value:
 def _reduced(b: Builder, call: Call, kind: type[AvgPool] | type[MaxPool]) -> Value:
     x = call.value()
     rank = len(x.shape)
-    axes = {axis % rank for axis in call.ints(1)}
-    if rank not in (3, 4) or not axes or not axes <= set(range(1, rank - 1)):
+    axes = set(call.axes(1, rank))
+    if rank not in (3, 4) or not axes <= set(range(1, rank - 1)):
         raise RefusedError(f"it reduces axes {sorted(axes)} of {x.shape}", "the image's axes")
     kernel = tuple(x.shape[i] if i in axes else 1 for i in range(1, rank - 1))
     return layout.reshape(b, layers.pooled(b, kind(kernel, kernel), x), call.shapes[0])
@@ -124,7 +124,7 @@ def reduce_max(b: Builder, call: Call) -> Value:
 
 
 def resize_nearest(b: Builder, call: Call) -> Value:
-    """Whole factors, so that all the ways to choose a pixel agree."""
+    """Where the file's way to choose a pixel is ours."""
     x, sizes = call.value(), tuple(call.ints(1))
     if len(x.shape) != 4 or len(sizes) != 2 or call.number("AlignCorners"):
         raise RefusedError(f"it stretches {x.shape} to {sizes}, corners aligned", "an image")
@@ -134,6 +134,8 @@ def resize_nearest(b: Builder, call: Call) -> Value:
             raise RefusedError(f"it stretches {x.shape} to {sizes}", "positive sizes")
         chosen = np.floor((np.arange(after) + half) * np.float32(before / after))
         if not np.array_equal(chosen.clip(max=before - 1), nearest(before, after)):
-            raise RefusedError(f"it stretches {before} pixels to {after} unevenly", "whole factors")
+            raise RefusedError(
+                f"it stretches {before} pixels to {after} unevenly", "a whole factor"
+            )
     x = layers.image(b, x)
     return b.op(Resize(sizes), (x.name,), (1, *sizes, x.shape[3]))

@@ -11,8 +11,9 @@ import operator
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 
-from microai.errors import ShapeError, UnsupportedError, UsageError
+from microai.errors import UnsupportedError, UsageError
 from microai.frontends.aten import IMPORTERS, INSTEAD
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
 from microai.frontends.fx_names import describe, place
 from microai.frontends.layout import delivered
+from microai.frontends.problems import Problems
 from microai.graph import Graph, drop_dead, verify
 
 USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
@@ -96,7 +98,7 @@ class _Reader:
         self.state = {**exported.state_dict, **exported.constants}
         self.builder = Builder()
         self.values: dict[str, Imported] = {}
-        self.problems: list[str] = []
+        self.problems = Problems()
 
     def read(self) -> Graph:
         """The graph, or every problem in one message."""
@@ -108,21 +110,12 @@ class _Reader:
                 self.values[node.name] = self._guarded(node, self._call_function)
             elif node.op == "output":
                 outputs = self._outputs(node)
-        if self.problems:
-            raise UnsupportedError("cannot deploy this network:\n  " + "\n  ".join(self.problems))
+        self.problems.report()
         return self.builder.graph(outputs)
 
-    def _guarded(self, node: Any, read: Any) -> Imported:
+    def _guarded(self, node: Any, read: Callable[[Any], Imported]) -> Imported:
         """The node's value; None when it, or what it reads, has a problem."""
-        try:
-            value: Imported = read(node)
-        except RefusedError as refused:
-            self.problems.append(f"{describe(node)}: {refused}")
-            return None
-        except ShapeError as error:
-            self.problems.append(f"{describe(node)}: {error}")
-            return None
-        return value
+        return self.problems.guard(describe(node), partial(read, node))
 
     def _placeholder(self, node: Any) -> Imported:
         name = node.name
@@ -200,20 +193,24 @@ class _Reader:
     def _outputs(self, node: Any) -> list[Value]:
         specs = zip(node.args[0], self.signature.output_specs, strict=True)
         given_back = [given for given, spec in specs if spec.kind == USER_OUTPUT]
-        values = [self._guarded(given, self._output) for given in given_back]
+        outputs: list[Value] = []
+        for given in given_back:
+            self._guarded(given, partial(self._output, outputs))
         for mutated in self.signature.buffers_to_mutate.values():
-            self.problems.append(f"{mutated}: forward writes to this buffer; keep it constant")
-        return [value for value in values if isinstance(value, Value)]
+            self.problems.sentences.append(
+                f"{mutated}: forward writes to this buffer; keep it constant"
+            )
+        return outputs
 
-    def _output(self, given: Any) -> Imported:
+    def _output(self, outputs: list[Value], given: Any) -> None:
         """Its elements lie as deployed ones do."""
         value = self._resolve(given)
         if isinstance(value, _Broken):
-            return None
+            return
         if not isinstance(value, Value):
             raise RefusedError(f"an output is {type(value).__name__}", "tensors only")
         self.builder.place = f"{value.name}.output"
-        return delivered(self.builder, value)
+        outputs.append(delivered(self.builder, value, outputs))
 
 
 class _Broken:

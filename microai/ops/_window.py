@@ -125,8 +125,12 @@ def columns(x: Ints, window: Window) -> Ints:
 
 
 def channels_first(x: torch.Tensor) -> torch.Tensor:
-    """As torch's window functions want it."""
-    return x.movedim(-1, 1)
+    """As torch's window functions want it: where an axis has one element, a view has strides that
+    its convolutions misread.
+    """
+    import torch
+
+    return x.movedim(-1, 1).clone(memory_format=torch.contiguous_format)
 
 
 def channels_last(x: torch.Tensor) -> torch.Tensor:
