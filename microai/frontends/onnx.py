@@ -9,7 +9,14 @@ from microai.frontends.builder import Builder, Raw, RefusedError, Shape, Value, 
 from microai.frontends.integers import in_integers
 from microai.frontends.layout import delivered
 from microai.frontends.onnx_call import Call, Held
-from microai.frontends.onnx_file import OnnxFile, OnnxInput, OnnxNode, is_standard, read_file
+from microai.frontends.onnx_file import (
+    LARGEST_FILE,
+    OnnxFile,
+    OnnxInput,
+    OnnxNode,
+    is_standard,
+    read_file,
+)
 from microai.frontends.onnx_fold import fold, foldable
 from microai.frontends.onnx_ops import IMPORTERS, INSTEAD, RECURRENT
 from microai.frontends.problems import Problems
@@ -44,6 +51,7 @@ class _Reader:
             name: Weight(name, array) for name, array in file.constants.items()
         }
         self.problems = Problems()
+        self.folded_bytes = 0
         self.readers: dict[str, list[OnnxNode]] = {}
         for node in file.nodes:
             for name in set(node.inputs[:1]):
@@ -128,7 +136,11 @@ class _Reader:
             raise RefusedError("it computes with integers", "DequantizeLinear in front of it")
         self.builder.place = call.name
         if foldable(node.op, call):
-            return (fold(node.op, call),)
+            made_now = fold(node.op, call)
+            self.folded_bytes += made_now.array.nbytes
+            if self.folded_bytes > LARGEST_FILE:
+                raise RefusedError(f"constants grow beyond {LARGEST_FILE} bytes", "smaller ones")
+            return (made_now,)
         made = IMPORTERS[node.op](self.builder, call)
         results = made if isinstance(made, tuple) else (made,)
         if integers and node.op in MOVE_INTEGERS:

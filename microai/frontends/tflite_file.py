@@ -120,10 +120,7 @@ def _file(content: bytes) -> File:
         _name(model.OperatorCodes(i))
         for i in range(_count(model.OperatorCodesLength(), "operator codes"))
     ]
-    names = range(_count(graph.TensorsLength(), "tensors"))
-    tensors = tuple(_tensor(graph.Tensors(i), buffers) for i in names)
-    if sum(t.data.nbytes for t in tensors if t.data is not None) > 2 * LARGEST_FILE:
-        raise ValueError("its tensors share buffers that are larger than the file")
+    tensors = _tensors(graph, buffers)
     steps = range(_count(graph.OperatorsLength(), "operators", MOST_OPERATORS))
     operators = tuple(_operator(graph.Operators(i), codes) for i in steps)
     ends = (_ints(graph.InputsAsNumpy()), _ints(graph.OutputsAsNumpy()))
@@ -191,6 +188,18 @@ def _tensor(tensor: Any, buffers: list[Any]) -> Tensor:
     return Tensor(name, shape, dtype, scale, zero, axis, data)
 
 
+def _tensors(graph: Any, buffers: list[Any]) -> tuple[Tensor, ...]:
+    """All of them, as long as what they unpack to is no larger than two files."""
+    tensors, total = [], 0
+    for index in range(_count(graph.TensorsLength(), "tensors")):
+        tensors.append(_tensor(graph.Tensors(index), buffers))
+        data = tensors[-1].data
+        total += 0 if data is None or data.base is not None else data.nbytes
+        if total > 2 * LARGEST_FILE:
+            raise ValueError(f"its tensors unpack to over {2 * LARGEST_FILE} bytes")
+    return tuple(tensors)
+
+
 def _vector(array: Any) -> Array:
     return np.empty(0) if isinstance(array, int) else np.asarray(array)
 
@@ -211,7 +220,7 @@ def _data(buffer: Any, name: str, shape: tuple[int, ...], dtype: str) -> Array |
         if size > LARGEST_INT4:
             raise ValueError(f"tensor {name!r} has {size} elements of int4")
         pairs = np.stack([raw << 4, raw], axis=1).view(np.int8) >> 4  # the lower half comes first
-        return pairs.ravel()[:size].reshape(shape)
+        return pairs.ravel()[:size].reshape(shape).copy()
     return raw.view(dtype).reshape(shape)
 
 

@@ -80,10 +80,20 @@ class AvgPool(Op):
 
     def counts(self, image: Sizes) -> Ints:
         """How many elements each window divides by: (out ...)."""
-        ones = np.ones((1, *image, 1), np.int64)
-        axes = tuple(range(-len(self.kernel), 0))
-        counts: Ints = patches(ones, self.window, fill=int(self.count_pads)).sum(axis=axes)
-        return counts[0, ..., 0]
+        window = self.window
+        sizes = zip(image, window.kernel, window.stride, window.sides, strict=True)
+        along = [_covered(*axis, whole=self.count_pads) for axis in sizes]
+        counts: Ints = along[0] if len(along) == 1 else np.multiply.outer(*along)
+        return counts
+
+
+def _covered(size: int, kernel: int, stride: int, pads: tuple[int, int], *, whole: bool) -> Ints:
+    """Of each window along one axis: its elements inside the image, or all."""
+    starts = np.arange(-pads[0], size + pads[1] - kernel + 1, stride)
+    if whole:
+        return np.full(len(starts), kernel)
+    covered: Ints = np.minimum(starts + kernel, size) - np.maximum(starts, 0)
+    return np.maximum(covered, 0)
 
 
 def _ratios(counts: Ints, x: Quant, out: Quant) -> list[float]:

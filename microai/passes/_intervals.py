@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The smallest and largest integer that each channel (last axis) can hold, for any input at all."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -32,7 +33,10 @@ from microai.ops import (
 )
 from microai.types import Bools, Ints, QTensor, TensorType
 
-RISING = Add | AvgPool | Concat | MaxPool | Pad | Quantize | Relu | Reshape | Resize | Slice
+EACH = Add | Mul | Quantize | Relu | Sub
+"""Ops that make each pixel of one pixel."""
+LARGEST_POOL = 1 << 24  # elements of all windows; a larger pool is not looked into
+RISING = Add | AvgPool | Concat | Pad | Quantize | Relu | Reshape | Resize | Slice
 """Ops whose integer rule never falls when an input rises: bounds give bounds."""
 
 
@@ -77,7 +81,11 @@ def _of(graph: Graph, node: Node, known: Intervals) -> Interval:
         return Interval(*(requantize(end, scaling.scaling, out, op.clamp) for end in ends))
     if isinstance(op, Activation | Lookup) and graph[node.inputs[0]].type.dtype == "int8":
         return _of_table(graph, node, known[node.inputs[0]])
+    if isinstance(op, MaxPool):  # its padding never wins
+        return known[node.inputs[0]]
     corners = _corners(graph, node, known)
+    if isinstance(op, AvgPool) and node.type.size * math.prod(op.kernel) > LARGEST_POOL:
+        return _anything(node.type)
     if not corners:
         return _anything(node.type)
     return _ends([np.asarray(op.run_int(*corner, node.type.stored)) for corner in corners])
@@ -96,8 +104,9 @@ def _ends(arrays: list[Ints]) -> Interval:
 
 def _corners(graph: Graph, node: Node, known: Intervals) -> list[list[QTensor]]:
     """Inputs among whose outputs the smallest and the largest are; none where that is unknown."""
-    lows = [_filled(graph, name, known[name].low) for name in node.inputs]
-    highs = [_filled(graph, name, known[name].high) for name in node.inputs]
+    pixel = isinstance(node.op, EACH)
+    lows = [_filled(graph, name, known[name].low, pixel=pixel) for name in node.inputs]
+    highs = [_filled(graph, name, known[name].high, pixel=pixel) for name in node.inputs]
     if isinstance(node.op, RISING):
         return [lows, highs]
     if isinstance(node.op, Sub):
@@ -107,10 +116,11 @@ def _corners(graph: Graph, node: Node, known: Intervals) -> list[list[QTensor]]:
     return []
 
 
-def _filled(graph: Graph, name: str, channels: Ints) -> QTensor:
-    """A tensor with one value in each channel."""
+def _filled(graph: Graph, name: str, channels: Ints, *, pixel: bool) -> QTensor:
+    """A tensor, or one pixel of it, with one value in each channel."""
     kind = graph[name].type
-    return QTensor(np.broadcast_to(channels, kind.shape), kind.stored)
+    shape = (1,) * (len(kind.shape) - 1) + kind.shape[-1:] if pixel else kind.shape
+    return QTensor(np.broadcast_to(channels, shape), kind.stored)
 
 
 def _of_table(graph: Graph, node: Node, x: Interval) -> Interval:

@@ -14,9 +14,11 @@ FUNCTIONS = Activation | Lookup | Quantize | Relu
 
 def fuse_tables(graph: Graph) -> Graph:
     """Two or more int8 functions, each read by the next alone, become one Lookup."""
+    gone: set[str] = set()
     for node in reversed(graph.nodes):
-        row = _row(graph, graph[node.name])
+        row = [] if node.name in gone else _row(graph, graph[node.name])
         if len(row) > 1:
+            gone.update(one.name for one in row[:-1])
             fused = replace(node, op=_lookup(graph, row), inputs=row[0].inputs)
             graph = replace_node(graph, fused)
     return graph
