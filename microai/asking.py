@@ -10,7 +10,8 @@ from microai.backends import EVERY, kernels
 from microai.board import board_names, load_board
 from microai.doctor import examine, print_tools
 from microai.errors import DeviceError
-from microai.options import CmsisNn, Json, Qemu
+from microai.frontends import imported
+from microai.options import CmsisNn, Imports, Json, Qemu
 from microai.show import stdout
 from microai.support import support_matrix
 from microai.tables import boards_table, support_table
@@ -25,8 +26,16 @@ def boards(as_json: Json = False) -> None:
     stdout.print(boards_table(found))
 
 
-def ops(as_json: Json = False) -> None:
-    """What each backend can run, in which storage."""
+def ops(imports: Imports = False, as_json: Json = False) -> None:
+    """What each backend can run, in which storage; or what is imported from other formats."""
+    if imports:
+        known = imported()
+        if as_json:
+            stdout.print_json(json.dumps(known))
+            return
+        for name, operators in known.items():
+            stdout.print(f"{name}: {', '.join(operators)}\n", highlight=False, soft_wrap=True)
+        return
     matrix = support_matrix(kernels(EVERY))
     if as_json:
         stdout.print_json(json.dumps(matrix))

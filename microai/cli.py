@@ -261,7 +261,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the network as a .tflite or ONNX file, and compare it with its runtime."""
-    kind = format_of(to)
+    kind = format_of(to, out)
     recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_writable(out)

@@ -40,8 +40,16 @@ def examine(qemu: str, cmsis_nn: Path | None) -> list[Tool]:
         (qemu, "--emulate", lambda: _emulates(qemu)),
         ("gcc", "tests", lambda: _compiles("gcc", ["-fsanitize=address,undefined"])),
         ("clang", "tests", lambda: _compiles("clang", [])),
-        ("torch", "float models, quantizing", lambda: _importable("torch", "torch")),
-        ("sklearn", "the digits example", lambda: _importable("sklearn", "demo")),
+        ("torch", "float models, quantizing", lambda: _importable("torch", "'microai[torch]'")),
+        ("onnx", "ONNX models", lambda: _importable("onnx", "'microai[onnx]'")),
+        ("tflite", "TFLite models", lambda: _importable("tflite", "'microai[tflite]'")),
+        (
+            "ai_edge_litert",
+            "export",
+            lambda: _importable("ai_edge_litert", "'microai[tflite]'"),
+        ),
+        ("onnxruntime", "comparing exports", lambda: _importable("onnxruntime", "onnxruntime")),
+        ("sklearn", "the digits example", lambda: _importable("sklearn", "'microai[demo]'")),
         ("CMSIS-NN", "--backend cmsis_nn", lambda: _library(cmsis_nn, qemu)),
     ]
     required = {*REQUIRED, "--backend cmsis_nn"} if cmsis_nn else set(REQUIRED)
@@ -98,7 +106,7 @@ def _library(prefix: Path | None, qemu: str) -> str:
     return installed(prefix, qemu, lambda _: None).description
 
 
-def _importable(module: str, extra: str) -> str:
+def _importable(module: str, package: str) -> str:
     if importlib.util.find_spec(module) is None:
-        raise DeviceError(f"not installed: pip install 'microai[{extra}]'")
+        raise DeviceError(f"not installed: pip install {package}")
     return "installed"

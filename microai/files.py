@@ -26,6 +26,8 @@ def load_arrays(path: Path) -> Arrays:
         arrays = {"X": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: it is a folder, expected an .npy or .npz file") from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if "Object arrays" in str(error):
             raise UsageError(f"{path}: holds pickled objects; save plain arrays") from None

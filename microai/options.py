@@ -76,6 +76,9 @@ Calibration = Annotated[
 Normalize = Annotated[str, typer.Option("--normalize", help="zscore or none.")]
 Seed = Annotated[int, typer.Option("--seed", help="For training and random samples.")]
 Json = Annotated[bool, typer.Option("--json", help="One object on stdout, nothing else.")]
+Imports = Annotated[
+    bool, typer.Option("--imports", help="Operators of PyTorch, ONNX and TFLite instead.")
+]
 To = Annotated[str, typer.Option("--to", help=" or ".join(FORMATS))]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")]
 
@@ -107,10 +110,12 @@ def recipe_of(
     return Recipe(own if asked else None, named, chosen)
 
 
-def format_of(name: str) -> str:
-    """A format to export to, or UsageError."""
+def format_of(name: str, out: Path) -> str:
+    """A format to export to, or UsageError; the file must not be called another."""
     if name not in FORMATS:
         raise UsageError(f"--to is {name!r}, expected {' or '.join(FORMATS)}")
+    if out.suffix.removeprefix(".").lower() in set(FORMATS) - {name}:
+        raise UsageError(f"--to is {name}, the file is {out.name}; expected .{name}")
     return name
 
 

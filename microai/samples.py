@@ -20,8 +20,10 @@ from microai.types import Array, Arrays, Quant
 
 
 def samples_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Arrays:
-    """The graph's inputs (N, ...), channels last: X for a single one, else by input name."""
-    names = {"X": graph.inputs[0]} if len(graph.inputs) == 1 else {n.name: n for n in graph.inputs}
+    """The graph's inputs (N, ...), channels last: by name, a single one also as X."""
+    names = {n.name: n for n in graph.inputs}
+    if len(names) == 1 and ("X" in arrays or not set(names) & set(arrays)):
+        names = {"X": graph.inputs[0]}
     if missing := [name for name in names if name not in arrays]:
         raise UsageError(f"{path}: no array {missing[0]!r}; it has {', '.join(arrays) or 'none'}")
     samples = {node.name: _arranged(node, name, arrays[name], path) for name, node in names.items()}
@@ -69,7 +71,7 @@ def labels_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Array | 
     labels = arrays.get(name)
     if labels is None:
         return None
-    count = len(arrays["X"] if len(graph.inputs) == 1 else arrays[graph.inputs[0].name])
+    count = len(arrays["X" if "X" in arrays else graph.inputs[0].name])
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         found = f"{labels.dtype} {labels.shape}"
         raise UsageError(f"{path}: {name} is {found}, expected ({count},) integers")
@@ -148,7 +150,9 @@ def raw(graph: Graph, samples: Mapping[str, Array]) -> Arrays:
                 f"{_formula(node, quant)}"
             )
         if quant and not (quant.low <= array.min() and array.max() <= quant.high):
-            raise UsageError(f"input {node.name} leaves {quant.low}..{quant.high}")
+            unsigned = "; where the model takes unsigned integers, subtract " + str(-quant.low)
+            hint = unsigned if array.min() >= 0 else ""
+            raise UsageError(f"input {node.name} leaves {quant.low}..{quant.high}{hint}")
     with np.errstate(over="ignore"):
         stored_samples = {n.name: samples[n.name].astype(n.type.dtype) for n in graph.inputs}
     for name, array in stored_samples.items():

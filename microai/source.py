@@ -59,6 +59,13 @@ def open_source(question: Question, tell: Tell) -> Source:
         return _digits(question, tell)
     graph = load_model(question.model, question.input_shape)
     source = _with_data(graph, question)
+    for node in graph.inputs:
+        given = source.samples[node.name].dtype if source.samples else None
+        if node.type.quant and str(given) == node.type.dtype:
+            tell(
+                f"input {node.name}: the samples are {given} and taken as real numbers; "
+                "where they are stored ones, use `microai run`"
+            )
     if question.model.endswith(".mai"):
         source = replace(source, scheme=None if source.quantized else SCHEMES["f32"])
     if question.normalize == "none":

@@ -48,6 +48,8 @@ MEANT = {  # name: opset, input, nodes, weights
     "limits": (13, IMAGE, "m = Min(x, h)\n y = Max(l, m)", {"h": np.float32(0.3), "l": np.float32(-0.2)}),
     "functions": (14, IMAGE, "a = LeakyRelu<alpha=0.2>(x)\n b = Tanh(a)\n c = Elu(b)\n d = HardSwish(c)\n e = HardSigmoid(d)\n y = Neg(e)", {}),
     "gelu": (20, IMAGE, 'a = Gelu(x)\n y = Gelu<approximate="tanh">(a)', {}),
+    "gelu 13": (13, IMAGE, "a = Div(x, r)\n b = Erf(a)\n c = Add(b, o)\n d = Mul(x, c)\n y = Mul(d, h)", {"r": np.float32(2**0.5), "o": np.float32(1), "h": np.float32(0.5)}),
+    "gelu turned": (13, IMAGE, "k = Relu(x)\n a = Mul(r, k)\n b = Mul(k, r)\n e = Erf(b)\n c = Add(o, e)\n d = Mul(h, k)\n y = Mul(c, d)", {"r": np.float32(0.5**0.5), "o": np.float32(1), "h": np.float32(0.5)}),
     "silu": (13, VECTOR, "s = Sigmoid(x)\n y = Mul(x, s)", {}),
     "softmax": (13, VECTOR, "y = Softmax(x)", {}),
     "softmax of channels": (13, IMAGE, "y = Softmax<axis=1>(x)", {}),

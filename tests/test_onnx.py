@@ -74,6 +74,10 @@ REFUSED = {
     "computed weights": ("r = Relu(x)\n y = Conv(x, r)", "its input 1 is computed; use a constant"),
     "ratio": ("r = Relu(x)\n y = Div(x, r)", "it divides by a computed tensor; use a product"),
     "ceil": ("y = MaxPool<kernel_shape=[3,3],strides=[2,2],ceil_mode=1>(x)", "a partial window"),
+    "no gelu": (
+        "a = Div(x, w1)\n b = Erf(a)\n y = Mul(b, x)",
+        "Erf: no such op here; use an export to opset 20",
+    ),
     "pixels": (
         'y = Resize<mode="nearest",nearest_mode="ceil">(x, , s)',
         "it stretches 8 pixels to 16 by ('half_pixel', 'ceil'); use asymmetric and floor",
@@ -90,7 +94,7 @@ REFUSED = {
 def test_refusals_say_what_to_use(name: str, tmp_path: Path) -> None:
     """The tensor's name, the operator, why, what instead."""
     nodes, words = REFUSED[name]
-    weights = {"w": w(2, 5), "s": np.asarray([1, 1, 2, 2], np.float32),
+    weights = {"w": w(2, 5), "w1": np.float32(2), "s": np.asarray([1, 1, 2, 2], np.float32),
                "n": np.float32(-1), "z": np.int8(0)}  # fmt: skip
     model = made(f"g ({IMAGE}) => (float[N] y) {{ {nodes} }}", 13, weights)
     with pytest.raises(UnsupportedError) as raised:

@@ -17,7 +17,6 @@ from tests.graphs import GRAPHS, quantized, samples
 LOST = {  # what the format has no word for, or what it has many for
     ("tflite", "int16x8", "branches"): "CAST: it converts to int32",  # int16's way to ARG_MAX
     ("tflite", "int16x8", "tables"): "TFLite has no Gelu in int16",
-    ("onnx", "tables"): "Erf: no such op here",  # Gelu, before opset 20
 }
 
 

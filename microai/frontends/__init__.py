@@ -16,13 +16,14 @@ Shape = tuple[int, ...]
 def load_model(model: str, input_shape: Shape | None = None) -> Graph:
     """The graph of `file.py:factory`, or of a file with one of the endings in READERS."""
     path = Path(model.rpartition(":")[0] if re.search(r"\.py:\w+$", model) else model)
-    if path.suffix in INSTEAD and path.is_file():
-        raise UnsupportedError(f"{path}: {INSTEAD[path.suffix]}")
-    if path.suffix not in READERS:
+    ending = path.suffix.lower()
+    if ending in INSTEAD and path.is_file():
+        raise UnsupportedError(f"{path}: {INSTEAD[ending]}")
+    if ending not in READERS:
         raise UsageError(f"{model!r}: expected one of file.py:factory, {', '.join(ENDINGS)}")
     if not path.is_file():
-        raise UsageError(f"{path}: no such file")
-    return READERS[path.suffix](model, input_shape)
+        raise UsageError(f"{path}: {'it is a folder' if path.is_dir() else 'no such file'}")
+    return READERS[ending](model, input_shape)
 
 
 def _read_python(model: str, input_shape: Shape | None) -> Graph:
@@ -54,6 +55,17 @@ def _read_tflite(model: str, _: Shape | None) -> Graph:
     with needed("tflite"):
         from microai.frontends.tflite import import_tflite
     return import_tflite(Path(model))
+
+
+def imported() -> dict[str, list[str]]:
+    """Each format's operators that have an importer; DeviceError where its package is missing."""
+    from microai.frontends.aten import IMPORTERS as ATEN
+
+    with needed("onnx"):
+        from microai.frontends.onnx_ops import IMPORTERS as ONNX
+    with needed("tflite"):
+        from microai.frontends.tflite_ops import IMPORTERS as TFLITE
+    return {"PyTorch": sorted(ATEN), "ONNX": sorted(ONNX), "TFLite": sorted(TFLITE)}
 
 
 READERS: dict[str, Callable[[str, Shape | None], Graph]] = {

@@ -22,6 +22,7 @@ Layout = Literal["first", "last"]
 """Where a format has the channels of its images."""
 
 LARGEST_TENSOR = 1 << 20  # elements of an activation; the largest board has 640 KiB
+LARGEST_GRAPH = 2048  # nodes and weights
 LARGEST_ORDERS = 1 << 25  # elements of all orders that are not the deployed one
 
 
@@ -188,6 +189,8 @@ class Builder:
             )
 
     def _append(self, node: Node) -> None:
+        if len(self.nodes) >= LARGEST_GRAPH:
+            raise RefusedError(f"the network has over {LARGEST_GRAPH} nodes and weights", "fewer")
         self.nodes[node.name] = node
 
     def _holds(self, name: str, array: Array, quant: Quant | None) -> bool:

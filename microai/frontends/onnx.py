@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX models: float32, with QuantizeLinear and DequantizeLinear, or with operators on integers."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from microai.frontends.onnx_file import (
     read_file,
 )
 from microai.frontends.onnx_fold import fold, foldable
+from microai.frontends.onnx_gelu import with_gelus
 from microai.frontends.onnx_ops import IMPORTERS, INSTEAD, RECURRENT
 from microai.frontends.problems import Problems
 from microai.graph import Graph, drop_dead, verify
@@ -35,7 +37,9 @@ READ_INTEGERS = (*MOVE_INTEGERS, "DequantizeLinear", "QLinearConv", "QLinearMatM
 
 def import_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
     """The graph, channels last; UnsupportedError lists everything that has no place in it."""
-    graph = in_integers(drop_dead(_Reader(read_file(path), input_shape).read()))
+    file = read_file(path)
+    nodes = with_gelus(file.nodes, file.constants, file.outputs)
+    graph = in_integers(drop_dead(_Reader(replace(file, nodes=nodes), input_shape).read()))
     verify(graph)
     return graph
 
@@ -176,4 +180,4 @@ def _unknown(op: str) -> tuple[str, str]:
         return "it is no operator of ONNX but another tool's", ""
     if name in RECURRENT:
         return "recurrent layers are not built yet", "convolutions over time"
-    return "no such op here", INSTEAD.get(name, "one that `microai ops` lists")
+    return "no such op here", INSTEAD.get(name, "one that `microai ops --imports` lists")

@@ -149,7 +149,7 @@ def _unknown(name: str) -> tuple[str, str]:
         return f"{name.removeprefix('custom:')!r} is a custom operator of another tool", ""
     if name in RECURRENT:
         return "recurrent layers are not built yet", "convolutions over time"
-    return "no such op here", INSTEAD.get(name, "one that `microai ops` lists")
+    return "no such op here", INSTEAD.get(name, "one that `microai ops --imports` lists")
 
 
 def _storage(tensor: Tensor) -> Quant | None:

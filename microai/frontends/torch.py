@@ -32,7 +32,7 @@ from microai.graph import Graph, drop_dead, verify
 USER_OUTPUT = OutputKind.USER_OUTPUT  # others are inputs and buffers that forward writes to
 WEIGHTS = ("weight", "bias", "running_mean", "running_var")  # arguments that may be parameters
 ARITHMETIC = ("add", "sub", "mul", "div")  # ops whose operands may be
-SUPPORTED = "one that `microai ops` lists"
+SUPPORTED = "one that `microai ops --imports` lists"
 
 
 def import_factory(path: Path, factory: str, input_shape: Shape | None) -> Graph:
