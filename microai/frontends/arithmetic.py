@@ -10,12 +10,14 @@ from typing import Literal
 import numpy as np
 
 from microai.frontends.builder import Builder, RefusedError, Shape, Value, Weight
-from microai.frontends.layers import affine, windowed
+from microai.frontends.layers import affine, each, windowed
 from microai.frontends.layout import arranged, shaped
-from microai.ops import Add, Mul, Sub
+from microai.ops import Activation, Add, Mul, Sub
+from microai.ops._functions import Kind as Function
 from microai.types import Array
 
 Kind = Literal["add", "sub", "mul", "div"]
+GATED: dict[str, Function] = {"sigmoid": "silu", "hard_sigmoid": "hard_swish"}
 OPS: dict[Kind, Add | Sub | Mul] = {"add": Add(), "sub": Sub(), "mul": Mul()}
 
 
@@ -45,7 +47,13 @@ def _total(b: Builder, op: Add | Sub | Mul, x: Value, y: Value) -> Value:
 
 
 def _product(b: Builder, x: Value, y: Value) -> Value:
-    """Two tensors of one shape, or one factor for each channel, on either side."""
+    """Two tensors of one shape, or one factor for each channel, on either side; a tensor and its
+    sigmoid are one function.
+    """
+    for one, other in ((x, y), (y, x)):
+        gate = b.nodes[other.name]
+        if isinstance(gate.op, Activation) and gate.op.kind in GATED and gate.inputs == (one.name,):
+            return each(b, Activation(GATED[gate.op.kind]), one)
     if x.shape == y.shape:
         return _total(b, Mul(), x, y)
     x, y = (x, y) if np.prod(x.shape) >= np.prod(y.shape) else (y, x)

@@ -35,6 +35,12 @@ def spatial(x: Value) -> Shape:
     return tuple(x.shape[axis] for axis in spatial_axes(x))
 
 
+def same_pads(size: int, taps: int, step: int, apart: int) -> tuple[int, int]:
+    """The padding that makes ceil(size / step) windows: the smaller and the larger half."""
+    total = max((-(-size // step) - 1) * step + (taps - 1) * apart + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
 def windowed(x: Value, sizes: Shape, channels: int) -> Shape:
     """The model's shape of an image with other sizes."""
     return (1, channels, *sizes) if x.layout == "first" else (1, *sizes, channels)

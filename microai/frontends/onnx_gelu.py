@@ -39,9 +39,8 @@ def _gelu_of(
     if len(factors) != 3 or len(halves) != 1:
         return None
     one, other = (name for name in factors if name != halves[0])
-    return next(
-        (x for x, y in ((one, other), (other, one)) if _erf_of(y, makers, known) == x), None
-    )
+    pairs = ((one, other), (other, one))
+    return next((x for x, y in pairs if _erf_of(y, makers, known) == x), None)
 
 
 def _factors(node: OnnxNode, makers: Mapping[str, OnnxNode], most: int) -> list[str]:

@@ -37,8 +37,7 @@ def _pads(call: Call, image: Shape, kernel: Shape) -> Shape:
         raise RefusedError(f"its auto_pad is {word}", "pads")
     pads: list[int] = []
     for size, taps, step, apart in zip(image, kernel, stride, dilation, strict=True):
-        total = max((-(-size // step) - 1) * step + (taps - 1) * apart + 1 - size, 0)
-        small, large = total // 2, total - total // 2
+        small, large = layers.same_pads(size, taps, step, apart)
         pads += [small, large] if word == "SAME_UPPER" else [large, small]
     return tuple(pads)
 

@@ -18,8 +18,7 @@ def _pads(call: Call, image: Shape, kernel: Shape, stride: Shape, dilation: Shap
         return (0,) * 2 * len(kernel)
     pads: list[int] = []
     for size, taps, step, apart in zip(image, kernel, stride, dilation, strict=True):
-        total = max((-(-size // step) - 1) * step + (taps - 1) * apart + 1 - size, 0)
-        pads += [total // 2, total - total // 2]
+        pads += layers.same_pads(size, taps, step, apart)
     return tuple(pads)
 
 
