@@ -15,6 +15,7 @@ from microai import __version__, cli, export
 from microai.errors import MicroaiError
 from microai.export import FORMATS
 from microai.save import to_bytes
+from microai.source import Question, open_source
 from tests import networks
 from tests.graphs import GRAPHS, quantized
 
@@ -199,6 +200,18 @@ def test_a_float_mai_without_torch(tmp_path: Path) -> None:
         assert words in done.stderr
         assert "building" not in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["net.mai"]
+
+
+def test_stored_samples_are_told(tmp_path: Path) -> None:
+    """int8 samples for an int8 network are real numbers, under the input's own name too."""
+    (tmp_path / "net.mai").write_bytes(to_bytes(quantized("residual")))
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 8, 8, 2), np.int8))
+    told: list[str] = []
+    question = Question(str(tmp_path / "net.mai"), data=tmp_path / "x.npz")
+    source = open_source(question, told.append)
+    assert source.samples["x"].shape == (2, 8, 8, 2)
+    (line,) = told
+    assert line.startswith("input x: the samples are int8 and taken as real numbers; where they")
 
 
 @pytest.mark.qemu

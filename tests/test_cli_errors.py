@@ -55,6 +55,7 @@ ERRORS = {
     "shape": (["check", TINY, "--input-shape", "1,a"], 2, "--input-shape is '1,a'"),
     "calibration": (["generate", TINY, "-o", "o"], 2, "need real samples: pass --calibration"),
     "model": (["check", "x.txt"], 2, "expected one of"),
+    "other format": (["export", TINY, "--to", "onnx", "-o", "x.tflite"], 2, "expected .onnx"),
     "unsupported": (["check", f"{HERE}:unsupported"], 3, "aten.mish.default (float32)"),
     "diverged": (["check", f"{HERE}:diverged"], 3, "NaN"),
     "tight": (["check", f"{HERE}:tight", "--board", "stm32l4"], 4, "stm32l4's flash"),
@@ -76,6 +77,15 @@ def test_errors_have_their_code_and_words(name: str, tmp_path: Path, monkeypatch
     assert result.code == code
     assert words in result.message
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_are_no_files(tmp_path: Path) -> None:
+    """As a model and as samples; endings may be in capitals."""
+    (tmp_path / "net.ONNX").mkdir()
+    folder = str(tmp_path / "net.ONNX")
+    assert "net.ONNX: it is a folder" in Result("check", folder).message
+    result = Result("generate", TINY, "--calibration", folder, "-o", str(tmp_path / "out"))
+    assert (result.code, "it is a folder, expected an .npy" in result.message) == (2, True)
 
 
 def test_too_large_says_which_tensors_and_what_helps() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from microai.errors import UnsupportedError
 from microai.export import to_bytes
@@ -60,6 +61,31 @@ def test_onnx_that_makes_no_sense(nodes: str, weights: dict, words: str, tmp_pat
     assert words in refused(model.SerializeToString(), ".onnx", tmp_path)
 
 
+def chain(op: str, count: int) -> bytes:
+    nodes = [helper.make_node(op, [f"t{i}"], [f"t{i + 1}"]) for i in range(count)]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("t0", 1, (1, 4))],
+        [helper.make_tensor_value_info(f"t{count}", 1, None)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]).SerializeToString()
+
+
+def test_networks_that_are_too_long(tmp_path: Path) -> None:
+    """What would take minutes is refused by its size; what is just in time is taken."""
+    assert "it has 1025 nodes, expected 1024 at most" in refused(
+        chain("Tanh", 1025), ".onnx", tmp_path
+    )
+    model = made("g (float[1,3000] x) => (float[N] y) { y = Relu(x) }", 18, {})
+    model.graph.node.append(
+        helper.make_node("Split", ["x"], [f"s{i}" for i in range(3000)], axis=1, num_outputs=3000)
+    )
+    assert "over 2048 nodes and weights" in refused(model.SerializeToString(), ".onnx", tmp_path)
+    (tmp_path / "long.onnx").write_bytes(chain("Identity", 1000))
+    assert [str(n.op) for n in load_model(str(tmp_path / "long.onnx")).steps] == ["Reshape"]
+
+
 def test_a_tensor_that_claims_to_be_large(tmp_path: Path) -> None:
     """Sizes are counted before anything is made of them."""
     model = made(
@@ -96,6 +122,7 @@ def tensor(shape: tuple[int, ...], **what) -> Tensor:
     return replace(plain, **what)
 
 
+LIST = tensor((1,), dtype="int32", data=np.ones(1, np.int32))
 WEIGHTS = tensor(
     (2, 3), dtype="int8", data=np.zeros((2, 3), np.int8), scale=np.ones(2), zero=np.zeros(2)
 )
@@ -110,6 +137,10 @@ WEIGHTS = tensor(
         ([tensor((1, 3)), tensor((1, 4))], Operator("RELU", (0,), (1,), {}), "the file says (1, 4), it makes (1, 3)"),
         ([tensor((1, 3)), tensor((1, 3))], Operator("ADD", (0,), (1,), {}), "it has 1 operands"),
         ([tensor((1, 3)), tensor((1, 3), dtype="int8")], Operator("RELU", (0,), (1,), {}), "its scale is []"),
+        ([tensor((1, 3)), tensor((1,)), LIST], Operator("SPLIT", (2, 0), (1,), {}), "it splits (1, 3) into ((1,),)"),
+        ([tensor((1, 3)), tensor((1, 3)), replace(LIST, data=np.zeros(0, np.int32), shape=(0,))], Operator("SPLIT", (2, 0), (1,), {}), "its axes are []"),
+        ([tensor((1, 3)), tensor((1, 1)), replace(LIST, data=np.full(1, 7, np.int32))], Operator("ARG_MAX", (0, 2), (1,), {}), "its axes are [7] of 2"),
+        ([tensor((1, 3)), tensor((1, 5)), replace(LIST, data=np.asarray([0, 0, 1, 1], np.int32), shape=(4,)), replace(LIST, data=np.zeros(0, np.float32), shape=(0,))], Operator("PADV2", (0, 2, 3), (1,), {}), "its value is (0,)"),
         ([tensor((2, 3)), tensor((2, 3))], Operator("RELU", (0,), (1,), {}), "it is (2, 3)"),
     ],
 )  # fmt: skip
