@@ -51,6 +51,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         ("c = Cast<to=0>(w)\n y = Add(x, c)", {"w": np.zeros(1, np.float32)}, "it converts to type 0"),
         ("d = DequantizeLinear(w, s)\n e = Sum(d, d)\n y = Add(x, e)", {"w": np.zeros(1, np.int8), "s": np.float32(1)}, "both of its operands are constant"),
         ("y = QuantizeLinear(x, s, z)", {"s": np.float32(1e-45), "z": np.int8(0)}, "use positive finite numbers"),
+        ("y = Gemm<alpha=1e38>(x, w)", {"w": np.full((12, 2), 1e30, np.float32)}, "has 24 NaN or infinite values"),
         ("y = Relu(y)", {}, "it reads 'y', which nothing makes before it"),
         ("y = Squeeze(x, a)", {"a": np.asarray([7])}, "its axis is 7"),
     ],

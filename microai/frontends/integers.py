@@ -40,7 +40,8 @@ SAME_SCALE = 1e-4  # formats keep a bias's scale as a float32 product
 
 def in_integers(graph: Graph) -> Graph:
     """The graph with every op in integers that has them on all sides."""
-    return drop_dead(_Settled(graph, _wanted(graph)).build())
+    with np.errstate(all="ignore"):  # what is not finite then, `verify` finds
+        return drop_dead(_Settled(graph, _wanted(graph)).build())
 
 
 def _wanted(graph: Graph) -> dict[str, Quant]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
+
 from microai.errors import ShapeError, UnsupportedError
 from microai.frontends.builder import RefusedError
 
@@ -20,7 +22,8 @@ class Problems:
     def guard(self, place: str, read: Callable[[], T]) -> T | None:
         """What a step of an import gives; None where it refuses, which is noted for its place."""
         try:
-            return read()
+            with np.errstate(all="ignore"):  # what is not finite then, `verify` finds
+                return read()
         except (RefusedError, ShapeError) as error:
             self.sentences.append(f"{place}: {error}")
             return None
