@@ -267,3 +267,32 @@ def test_limits_that_the_input_cannot_hold(op: str, float_: bool, tmp_path: Path
                "p": np.asarray([0, 0, 1, 1, 0, 0, 0, 0])}  # fmt: skip
     graph = wrapped(nodes, weights, tmp_path)
     assert any(node.type.quant is None for node in graph.steps) is float_
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_a_batch_norm_joins_stored_weights(per_channel: bool, tmp_path: Path) -> None:
+    """Their scales take the factors, their integers the signs: within a step, no further layer."""
+    nodes = (
+        Q
+        + """
+        k = DequantizeLinear<axis=0>(w, ws, wz)
+        c = Conv(d, k, b)
+        m = Mul(c, f)
+        n = BatchNormalization(m, g, h, u, v)
+        r = Relu(n)
+        q2 = QuantizeLinear(r, s, z)
+        y = DequantizeLinear(q2, s, z)
+    """
+    )
+    scale = RANDOM.uniform(0.01, 0.03, 4).astype(np.float32)
+    weights = {
+        **SCALE, "w": RANDOM.integers(-127, 128, (4, 3, 1, 1)).astype(np.int8),
+        "ws": scale if per_channel else scale[0], "wz": np.zeros(4 if per_channel else (), np.int8),
+        "b": RANDOM.normal(size=4).astype(np.float32), "f": np.asarray([1, -2, 0, 0.5], np.float32).reshape(4, 1, 1),
+        **{k: RANDOM.uniform(0.5, 1.5, 4).astype(np.float32) for k in "ghuv"},
+    }  # fmt: skip
+    model = made(f"g (float[1,3,4,4] x) => (float[N] y) {{ {nodes} }}", 15, weights)
+    graph = import_onnx(saved(model, tmp_path))
+    assert [str(node.op) for node in graph.steps] == ["Conv", "Relu"]
+    assert {node.type.dtype for node in graph.steps} == {"int8"}
+    assert steps_apart(model, graph) <= 1.01

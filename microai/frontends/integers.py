@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from microai.fixedpoint import dequantize, half_up, quantize
+from microai.frontends.fold_scales import fold_scales
 from microai.graph import Graph, Node, drop_dead
 from microai.op import Const, Input, Source
 from microai.ops import (
@@ -41,6 +42,7 @@ SAME_SCALE = 1e-4  # formats keep a bias's scale as a float32 product
 def in_integers(graph: Graph) -> Graph:
     """The graph with every op in integers that has them on all sides."""
     with np.errstate(all="ignore"):  # what is not finite then, `verify` finds
+        graph = drop_dead(fold_scales(graph))
         return drop_dead(_Settled(graph, _wanted(graph)).build())
 
 
