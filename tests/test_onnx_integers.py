@@ -269,6 +269,12 @@ def test_limits_that_the_input_cannot_hold(op: str, float_: bool, tmp_path: Path
     assert any(node.type.quant is None for node in graph.steps) is float_
 
 
+def test_outputs_that_are_inputs_are_copies(tmp_path: Path) -> None:
+    """Nothing else would fill them."""
+    graph = wrapped(Q + "y = Identity(d)", SCALE, tmp_path)
+    assert [f"{n.op}:{n.type.dtype}" for n in graph.steps] == ["Reshape:int8"]
+
+
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_a_batch_norm_joins_stored_weights(per_channel: bool, tmp_path: Path) -> None:
     """Their scales take the factors, their integers the signs: within a step, no further layer."""

@@ -81,8 +81,19 @@ class _Settled:
         """The new graph; an output that has integers is those."""
         for node in self.graph.nodes:
             self._add(node)
-        outputs = tuple(self.integers.get(name, name) for name in self.graph.outputs)
-        return Graph(tuple(self.nodes.values()), outputs, self.weights)
+        outputs: list[str] = []
+        for name in self.graph.outputs:
+            outputs.append(self._delivered(self.integers.get(name, name), outputs))
+        return Graph(tuple(self.nodes.values()), tuple(outputs), self.weights)
+
+    def _delivered(self, name: str, before: list[str]) -> str:
+        """An output; a copy of what is an input, or an output already."""
+        node = self.nodes[name]
+        if not isinstance(node.op, Source) and name not in before:
+            return name
+        copy = f"{name}.output{len(before)}"
+        self._put(Node(copy, Reshape(node.type.shape), (name,), node.type))
+        return copy
 
     def _add(self, node: Node) -> None:
         if isinstance(node.op, Source):
