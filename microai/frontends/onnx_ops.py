@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX operators as ops: one small function each, and a table of their names."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from microai.frontends import layers
@@ -47,6 +49,7 @@ from microai.frontends.onnx_window import (
     reduce_mean,
     resize,
 )
+from microai.frontends.storage import quant_of
 from microai.ops import Activation
 from microai.ops._functions import Kind as Function
 
@@ -70,11 +73,11 @@ def gemm(b: Builder, call: Call) -> Value:
 
 
 def _scaled(w: Weight, factor: float) -> Weight:
-    if factor == 1:
-        return w
-    if w.quant:
-        raise RefusedError(f"it scales integer weights by {factor}", "alpha and beta 1")
-    return Weight(w.name, w.reals * np.float32(factor))
+    """Integers stay, and mean that much more."""
+    if w.quant is None:
+        return Weight(w.name, w.reals * np.float32(factor))
+    scales = np.asarray(w.quant.scale) * factor
+    return replace(w, quant=quant_of(w.quant.dtype, scales, np.asarray(w.quant.zero), w.quant.axis))
 
 
 def matmul(b: Builder, call: Call) -> Value:
