@@ -27,7 +27,7 @@ def test_imports_mean_the_same(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MEANT if name.startswith("last, ")])
 def test_channels_last_stay_so(name: str, tmp_path: Path) -> None:
-    """What the model turned lies as the model says from there on: one turn, or none."""
+    """What the model turned lies as the model says from there on: nothing is moved."""
     opset, given, nodes, weights = MEANT[name]
     nodes = "k = Conv(x, cw)\n " + nodes.replace("(x)", "(k)", 1)
     weights = {**weights, "cw": w(3, 3, 1, 1)}

@@ -3,8 +3,20 @@
 
 from collections.abc import Callable
 
+from microai.errors import UnsupportedError
 from microai.extras import needed
-from microai.graph import Graph
+from microai.graph import Graph, Node
+from microai.ops import MaxPool, Pad, Reshape, Resize, Slice, Transpose
+
+EXACT = MaxPool | Pad | Reshape | Resize | Slice | Transpose
+"""Ops that round nothing."""
+
+
+def write_steps(graph: Graph, write: Callable[[Node], str]) -> None:
+    """Write every node that computes; UnsupportedError names all that give a reason against it."""
+    reasons = {node.name: write(node) for node in graph.steps}
+    if refused := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
+        raise UnsupportedError("; ".join(refused))
 
 
 def to_bytes(graph: Graph, kind: str) -> bytes:

@@ -5,33 +5,27 @@ Inputs have the model's own layout; where one was channels first, so are the out
 21 where something is int16.
 """
 
+from functools import partial
+
 from onnx import ModelProto, ValueInfoProto, checker, helper
 
 from microai.errors import UnsupportedError
+from microai.export import EXACT, write_steps
 from microai.export.onnx_draft import Draft, first, interface, to_first, to_last
 from microai.export.onnx_ops import WRITERS
 from microai.graph import Graph, Node
-from microai.op import Const, Input
-from microai.ops import MaxPool, Pad, Reshape, Resize, Slice, Transpose
+from microai.op import Input
 from microai.samples import own_shape
 
-EXACT = MaxPool | Pad | Reshape | Resize | Slice | Transpose
-"""Ops that round nothing."""
 VERSIONS = {False: (13, 8), True: (21, 10)}
 """Opset and file version, by whether something is int16."""
 
 
 def to_onnx(graph: Graph) -> bytes:
     """The file. UnsupportedError names every node that it cannot hold, and why."""
-    draft, refused = Draft(graph), []
+    draft = Draft(graph)
     inputs = [_input(draft, node) for node in graph.inputs]
-    for node in graph.nodes:
-        if isinstance(node.op, Input | Const):
-            continue
-        if reason := _write(draft, node):
-            refused.append(f"{node.name}: {reason}")
-    if refused:
-        raise UnsupportedError("; ".join(refused))
+    write_steps(graph, partial(_write, draft))
     outputs = [_output(draft, graph[name]) for name in graph.outputs]
     model = _model(draft, inputs, outputs)
     checker.check_model(model, full_check=True)

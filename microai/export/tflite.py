@@ -6,29 +6,22 @@ TFLite's own rules (a pool's storage stays, a softmax has one scale) are kept by
 operators; what it cannot say is refused, all of it in one message.
 """
 
+from functools import partial
+
 from microai.bounds import INT32_MAX, accumulator
 from microai.errors import UnsupportedError
+from microai.export import EXACT, write_steps
 from microai.export.tflite_draft import Draft, image, lifted
 from microai.export.tflite_ops import WRITERS
 from microai.graph import Graph, Node
-from microai.op import Const, Input
-from microai.ops import LINEAR, MaxPool, Pad, Reshape, Resize, Slice, Transpose
-
-EXACT = MaxPool | Pad | Reshape | Resize | Slice | Transpose
-"""Ops that round nothing."""
+from microai.ops import LINEAR
 
 
 def to_tflite(graph: Graph) -> bytes:
     """The file. UnsupportedError names every node that it cannot hold, and why."""
-    draft, refused = Draft(graph), []
+    draft = Draft(graph)
     interface = [_input(draft, node) for node in graph.inputs]
-    for node in graph.nodes:
-        if isinstance(node.op, Input | Const):
-            continue
-        if reason := _write(draft, node):
-            refused.append(f"{node.name}: {reason}")
-    if refused:
-        raise UnsupportedError("; ".join(refused))
+    write_steps(graph, partial(_write, draft))
     outputs = [_output(draft, graph[name]) for name in graph.outputs]
     return draft.file(interface, outputs).to_bytes()
 

@@ -50,12 +50,12 @@ from microai.frontends.layers import clip, dense
 Importer = Callable[[Builder, Arguments, Shape], Value | tuple[Value, ...]]
 
 
-def linear(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def linear(b: Builder, a: Arguments, shape: Shape) -> Value:
     """y = x W^T + b."""
     return dense(b, a["input"], weight(a, "weight"), bias(a))
 
 
-def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:
     """At inference a scale and a shift for each channel."""
     mean, var = (weight(a, key) for key in ("running_mean", "running_var"))
     gamma = a["weight"].array if a.get("weight") else np.ones(len(mean.array), np.float32)
@@ -65,27 +65,27 @@ def batch_norm(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001
     return layers.batch_norm(b, a["input"], stem, statistics, a["eps"])
 
 
-def add(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def add(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Two tensors of one shape, or a constant."""
     return _combined(b, "add", a)
 
 
-def sub(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def sub(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Two tensors of one shape, or a constant."""
     return _combined(b, "sub", a)
 
 
-def rsub(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def rsub(b: Builder, a: Arguments, shape: Shape) -> Value:
     """A constant minus a tensor."""
     return _combined(b, "sub", {**a, "self": a["other"], "other": a["self"]})
 
 
-def mul(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def mul(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Two tensors of one shape, a factor for each channel, or a constant."""
     return _combined(b, "mul", a)
 
 
-def div(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def div(b: Builder, a: Arguments, shape: Shape) -> Value:
     """By a constant."""
     return _combined(b, "div", a)
 
@@ -105,34 +105,34 @@ def _operand(b: Builder, given: Value | Weight | float) -> Value | Weight:
     return Weight(f"{b.place}.constant", np.asarray(given, np.float32))
 
 
-def relu(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def relu(b: Builder, a: Arguments, shape: Shape) -> Value:
     """relu."""
     return clip(b, a["self"], 0, None)
 
 
-def relu6(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def relu6(b: Builder, a: Arguments, shape: Shape) -> Value:
     """relu6."""
     return clip(b, a["self"], 0, 6)
 
 
-def hardtanh(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def hardtanh(b: Builder, a: Arguments, shape: Shape) -> Value:
     """A rectifier with limits."""
     return clip(b, a["self"], a["min_val"], a["max_val"])
 
 
-def clamp(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def clamp(b: Builder, a: Arguments, shape: Shape) -> Value:
     """A rectifier with limits."""
     return clip(b, a["self"], a["min"], a.get("max"))
 
 
-def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def softmax(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Over the channels."""
     if a.get("dtype"):
         raise RefusedError(f"its dtype is {a['dtype']}", "float32")
     return layers.softmax(b, a["self"], a["dim"])
 
 
-def same(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def same(b: Builder, a: Arguments, shape: Shape) -> Value:
     """What does nothing at inference."""
     if a.get("train") or a.get("training"):
         raise RefusedError("it is in training mode", "module.eval() before export")

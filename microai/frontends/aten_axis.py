@@ -12,13 +12,13 @@ def reshape(b: Builder, a: Arguments, shape: Shape) -> Value:
     return layout.reshape(b, a["self"], shape)
 
 
-def permute(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def permute(b: Builder, a: Arguments, shape: Shape) -> Value:
     """All axes in another order."""
     x = a["self"]
     return layout.transpose(b, x, [axis % len(x.shape) for axis in a["dims"]])
 
 
-def transpose(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def transpose(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Two axes exchanged."""
     x = a["self"]
     axes = list(range(len(x.shape)))
@@ -27,7 +27,7 @@ def transpose(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001 
     return layout.transpose(b, x, axes)
 
 
-def slice_axis(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def slice_axis(b: Builder, a: Arguments, shape: Shape) -> Value:
     """x[:, start:end:step] along any axis but the batch's."""
     x, axis = a["self"], a["dim"] % len(a["self"].shape)
     indices = range(x.shape[axis])[slice(a["start"], a["end"], a["step"])]
@@ -41,7 +41,7 @@ def select(b: Builder, a: Arguments, shape: Shape) -> Value:
     return layout.reshape(b, layout.part(b, x, axis, range(index, index + 1)), shape)
 
 
-def split(b: Builder, a: Arguments, shape: Shape) -> tuple[Value, ...]:  # noqa: ARG001  an importer like the others
+def split(b: Builder, a: Arguments, shape: Shape) -> tuple[Value, ...]:
     """split and chunk: one slice for each part."""
     x, axis = a["self"], a["dim"] % len(a["self"].shape)
     size = x.shape[axis]
@@ -68,7 +68,7 @@ def pad(b: Builder, a: Arguments, shape: Shape) -> Value:
     return layout.pad(b, x, whole[::-1], float(a.get("value") or 0))
 
 
-def argmax(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def argmax(b: Builder, a: Arguments, shape: Shape) -> Value:
     """Over the channels, which come last here."""
     if a.get("dim") is None:
         raise RefusedError("it runs over all axes", "axis 1, the channels")

@@ -14,7 +14,7 @@ from microai.ops import AvgPool, Conv, ConvTranspose, MaxPool, Resize
 from microai.ops.resize import nearest
 
 
-def conv(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def conv(b: Builder, a: Arguments, shape: Shape) -> Value:
     """conv1d and conv2d, with numbers or words as padding."""
     w = weight(a, "weight")
     kernel = w.array.shape[2:]
@@ -23,7 +23,7 @@ def conv(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an i
     return convolution(b, op, a["input"], w, bias(a))
 
 
-def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:  # noqa: ARG001  an importer like the others
+def conv_transpose(b: Builder, a: Arguments, shape: Shape) -> Value:
     """conv_transpose1d and conv_transpose2d; output_padding is padding less at the end."""
     given = weight(a, "weight")
     kernel = given.array.shape[2:]

@@ -49,13 +49,13 @@ def _moved_axis(op: str, call: Call, weight: Weight) -> int:
     return call.ints("perm", backwards).index(weight.quant.axis)
 
 
-def shape_of(b: Builder, call: Call) -> Weight:  # noqa: ARG001  an importer like the others
+def shape_of(b: Builder, call: Call) -> Weight:
     """The shape of a computed tensor, or a part of it."""
     shape = call.value().shape
     return Weight(call.name, np.asarray(_part(call, shape), np.int64))
 
 
-def constant(b: Builder, call: Call) -> Weight:  # noqa: ARG001  an importer like the others
+def constant(b: Builder, call: Call) -> Weight:
     """Constant."""
     for key in ("value", "value_float", "value_int", "value_floats", "value_ints"):
         if key in call.attributes:

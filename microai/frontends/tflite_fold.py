@@ -12,12 +12,12 @@ from microai.frontends.tflite_call import Call
 LARGEST = 64  # dimensions, or entries of a shape
 
 
-def shape_of(b: Builder, call: Call) -> Weight:  # noqa: ARG001  an importer like the others
+def shape_of(b: Builder, call: Call) -> Weight:
     """The shape of a computed tensor."""
     return Weight(call.name, np.asarray(call.value().shape, np.int64))
 
 
-def pack(b: Builder, call: Call) -> Weight:  # noqa: ARG001  an importer like the others
+def pack(b: Builder, call: Call) -> Weight:
     """Constants side by side."""
     arrays = [call.weight(i).array for i in range(len(call.inputs))]
     if not arrays or {a.size for a in arrays} != {1} or call.number("Axis"):

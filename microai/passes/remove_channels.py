@@ -13,13 +13,12 @@ from microai.passes._weights import with_weight
 from microai.types import Bools, Quant, TensorType
 
 
-def remove_channels(graph: Graph, keep: Keep, multiple: int = 1) -> Graph:
+def remove_channels(graph: Graph, keep: Keep) -> Graph:
     """Keep of each tensor the channels of `keep`, which has some tensors by name, and what they
-    need: channels that move together, the graph's inputs and outputs, one channel at least, and
-    up to a `multiple` of them where there are so many.
+    need: channels that move together, the graph's inputs and outputs, one channel at least.
     """
     channels = Channels.of(graph)
-    kept = channels.named(channels.closed(channels.flags(keep), multiple))
+    kept = channels.named(channels.closed(channels.flags(keep)))
     if all(flags.all() for flags in kept.values()):
         return graph
     for node in graph.nodes:
