@@ -64,7 +64,10 @@ OwnOut = Annotated[
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Prefix of everything in the C files.")]
 Shape = Annotated[
-    str | None, typer.Option("--input-shape", help="As in 1,1,8,8; for a factory without inputs.")
+    str | None,
+    typer.Option(
+        "--input-shape", help="As in 1,1,8,8; for a factory without inputs, or open sizes in ONNX."
+    ),
 ]
 Data = Annotated[Path | None, typer.Option("--data", help=".npz with X, and labels y.")]
 DataDir = Annotated[

@@ -13,7 +13,7 @@ from microai.types import Bools
 
 MULTIPLE = 4
 """int8 kernels take channels by the word, and some refuse other numbers. MLPerf Tiny's visual wake
-words in instructions: 8.72 M with 1, 8.23 M with 2, 8.01 M with 4; 29.50 M before.
+words in instructions: 8.72 M with 1, 8.23 M with 2, 8.01 M with 4; 14.36 M before.
 """
 
 
