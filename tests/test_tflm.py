@@ -93,13 +93,13 @@ def test_keywords() -> None:
 
 
 def test_images() -> None:
-    """The reference has 87 of 102, one of them a tie that it wins. Exact real arithmetic has 85 and
-    a tie that it loses: so have we.
+    """The reference has 87 of 102. Rounded once 85 labels come first; two more are ties that another
+    class wins by its place.
     """
     data = np.load(DATA / "mlperf_ic01_a.npz")
     scores = top("ic", (data["X"].astype(np.int64) - 128).astype(np.int8))
     assert (scores.argmax(axis=1) == data["y"]).sum() >= 85
-    assert (scores[np.arange(len(scores)), data["y"]] == scores.max(axis=1)).sum() >= 86
+    assert (scores[np.arange(len(scores)), data["y"]] == scores.max(axis=1)).sum() >= 87
 
 
 def test_anomalies() -> None:
