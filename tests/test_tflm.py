@@ -93,8 +93,8 @@ def test_keywords() -> None:
 
 
 def test_images() -> None:
-    """The reference has 87 of 102. Rounded once 85 labels come first; two more are ties that another
-    class wins by its place.
+    """The reference has 87 of 102. Rounded once 85 labels come first; two more are ties that others
+    win by their place.
     """
     data = np.load(DATA / "mlperf_ic01_a.npz")
     scores = top("ic", (data["X"].astype(np.int64) - 128).astype(np.int8))
