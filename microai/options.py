@@ -15,6 +15,8 @@ from microai.device.cmsis_nn import installed
 from microai.device.serial import attached
 from microai.errors import DeviceError, Tell, UsageError
 from microai.export import FORMATS
+from microai.files import check_writable
+from microai.names import check_prefix
 from microai.pipeline import Recipe
 from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
@@ -161,3 +163,12 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     if not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
         raise UsageError(f"--input-shape is {text!r}, expected positive sizes as in 1,1,8,8")
     return tuple(map(int, sizes))
+
+
+def check_names(name: str | None, *files: Path | None) -> None:
+    """What can be wrong with options is said before anything takes time."""
+    if name is not None:
+        check_prefix(name)
+    for path in files:
+        if path:
+            check_writable(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from microai.errors import MismatchError
 from microai.exchange import Exported
@@ -18,7 +19,13 @@ from microai.render import Compiled
 from microai.report import print_report
 from microai.tables import agreement_table, experiment_table, layers_table
 
+stderr = Console(stderr=True)
 stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
+
+
+def tell(line: str) -> None:
+    """A line of progress."""
+    stderr.print(escape(line), style="dim", highlight=False, soft_wrap=True)
 
 
 def show_deployment(done: Deployment, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "microai"
 LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"__main__"},
     {"cli"},
-    {"asking"},
+    {"commands"},
     {"show"},
     {"tables", "options"},
     {"experiment", "exchange"},
