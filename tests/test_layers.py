@@ -20,6 +20,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"settings"},
     {"render", "report", "export"},
     {"board"},
+    {"torch_module"},
     {"quantize", "backends"},
     {"interpret", "plan", "passes", "backend", "frontends"},
     {"bounds"},
@@ -33,7 +34,8 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"errors", "paths"},
 ]
 TORCH = {  # imported inside the functions that need them
-    "frontends/torch.py", "examples/digits.py", "examples/resnet.py", "train.py",
+    "frontends/torch.py", "examples/digits.py", "examples/resnet.py", "quantize/steps.py",
+    "torch_module.py", "train.py",
 }  # fmt: skip
 
 

@@ -31,8 +31,8 @@ def quantize(
     `layers` have schemes of their own, by name; conversions go between.
     """
     graph, schemes = convert(untie_biases(graph), schemes_of(graph, scheme, layers or {}))
-    quants = settle(graph, propose(graph, schemes, ranges))
-    return store(graph, settle(graph, fit_biases(graph, quants)))
+    quants = agreed(graph, propose(graph, schemes, ranges))
+    return store(graph, agreed(graph, fit_biases(graph, quants)))
 
 
 def untie_biases(graph: Graph) -> Graph:
@@ -138,7 +138,7 @@ def _at_least(quant: Quant, least: Floats) -> Quant:
     return replace(quant, scale=tuple(np.maximum(scale, least).tolist()))
 
 
-def settle(graph: Graph, quants: Quants) -> Quants:
+def agreed(graph: Graph, quants: Quants) -> Quants:
     """Ask every op what storage it insists on until none objects."""
     for _ in range(len(graph.nodes) + 1):
         settled = dict(quants)
@@ -162,11 +162,11 @@ def _insisted(node: Node, quants: Quants) -> Quants:
 def store(graph: Graph, quants: Quants) -> Graph:
     """The graph with every type integer and every weight stored."""
     nodes = tuple(replace(n, type=TensorType(n.type.shape, quants[n.name])) for n in graph.nodes)
-    weights = {name: _stored(array, quants[name]) for name, array in graph.weights.items()}
+    weights = {name: stored(array, quants[name]) for name, array in graph.weights.items()}
     return replace(graph, nodes=nodes, weights=weights)
 
 
-def _stored(array: Array, quant: Quant | None) -> Array:
+def stored(array: Array, quant: Quant | None) -> Array:
     """The array's integers; -low is not used where zero is 0, so |q| <= high."""
     if quant is None:
         return array
