@@ -42,11 +42,12 @@ def accuracy(
     reference = None
     if inputs is not None:
         scores = interpret_only(graph, inputs, graph.outputs)[graph.outputs[0]]
-        reference = _share(scores, labels, indices)
-    return Metric("accuracy", reference, _share(outputs, labels, indices))
+        reference = share_correct(scores, labels, indices=indices)
+    return Metric("accuracy", reference, share_correct(outputs, labels, indices=indices))
 
 
-def _share(outputs: Array, labels: Array, indices: bool) -> float:
+def share_correct(outputs: Array, labels: Array, *, indices: bool) -> float:
+    """Share of samples whose largest score, or index, is the label's."""
     rows = outputs.reshape(len(outputs), -1)
     found = rows[:, 0] if indices else rows.argmax(axis=1)
     return float((found == labels).mean())
