@@ -27,6 +27,7 @@ from microai.interpret import require_rules
 from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
 from microai.quantize.clipped import clipped
+from microai.quantize.mixed import schemes_of
 from microai.quantize.observe import observe
 from microai.quantize.ptq import quantize
 from microai.quantize.scheme import SCHEMES, Scheme, scheme_of
@@ -81,9 +82,10 @@ def quantize_graph(
         return graph
     if samples is None:
         raise UsageError("integers need real samples: pass --calibration x.npz (array X)")
-    ranges = observe(graph, samples)
+    schemes = schemes_of(graph, scheme, layers or {})
+    ranges = observe(graph, samples, schemes)
     integers = quantize(graph, scheme, ranges, layers)
-    for sentence in clipped(graph, ranges, integers):
+    for sentence in clipped(graph, ranges, integers, schemes):
         tell(sentence)
     return integers
 

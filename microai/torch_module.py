@@ -23,6 +23,7 @@ from microai.ops import LINEAR, ArgMax, MaxPool, Reshape, Resize, Slice, Transpo
 from microai.ops._linear import linear_requantize
 from microai.passes import FLOAT_PASSES
 from microai.quantize import ptq
+from microai.quantize.bits import within_bits
 from microai.quantize.mixed import convert, schemes_of
 from microai.quantize.observe import observe
 from microai.quantize.scheme import Scheme
@@ -57,7 +58,8 @@ def settle(module: "IntegerModule") -> Graph:
     """The module as a graph in integers: what it computes in `eval` mode, bit for bit."""
     if not module.calibrated:
         raise UnsupportedError("the module has seen no data: call it, or pass samples")
-    return ptq.store(module.current(), module.quants())
+    quants = module.quants()
+    return ptq.store(module.limited(quants), quants)
 
 
 class IntegerModule(nn.Module):
@@ -90,7 +92,8 @@ class IntegerModule(nn.Module):
     def calibrate(self, samples: Mapping[str, Array]) -> None:
         """Measure every range with the current weights on samples (N, ...), channels last."""
         known = {n: w for n, w in self._arrays().items() if n in self.floats.weights}
-        ranges = observe(replace(self.floats, weights={**self.floats.weights, **known}), samples)
+        floats = replace(self.floats, weights={**self.floats.weights, **known})
+        ranges = observe(floats, samples, self.wanted)
         for name, place in self.places.items():
             self.ranges[place] = torch.tensor(ranges[name])
         self.steps.begin(self._proposed())
@@ -99,6 +102,10 @@ class IntegerModule(nn.Module):
     def current(self) -> Graph:
         """The float graph with the weights as they are now."""
         return replace(self.graph, weights=self._arrays())
+
+    def limited(self, quants: ptq.Quants) -> Graph:
+        """That graph within the bits that its schemes use."""
+        return within_bits(self.current(), self.schemes, quants)
 
     def quants(self) -> ptq.Quants:
         """The storage of every tensor as it is now."""
@@ -124,8 +131,9 @@ class IntegerModule(nn.Module):
         values: Values = {}
         for node, x in zip(self.graph.inputs, arranged, strict=True):
             values[node.name] = _stored(x, quants[node.name], scales.get(node.name))
-        self._store_weights(values, quants, scales)
-        for node in self.graph.steps:
+        graph = self.limited(quants)
+        self._store_weights(values, quants, scales, graph.weights)
+        for node in graph.steps:
             values[node.name] = self._step(node, values, quants, scales)
         return values, quants
 
@@ -146,8 +154,9 @@ class IntegerModule(nn.Module):
         ranges = {name: tuple(self.ranges[place].tolist()) for name, place in self.places.items()}
         return ptq.propose(self.current(), self.schemes, ranges)
 
-    def _store_weights(self, values: Values, quants: ptq.Quants, scales: Values) -> None:
-        arrays = self._arrays()
+    def _store_weights(
+        self, values: Values, quants: ptq.Quants, scales: Values, arrays: Mapping[str, Array]
+    ) -> None:
         for name, place in self.names.items():
             w, quant = self.weights[place], quants[name]
             if quant is None:
@@ -189,7 +198,7 @@ class IntegerModule(nn.Module):
         """Qm.n ranges grow with the batch at once and shrink slowly."""
         if self.schemes[node.name].kind != "qmn" or node.name not in self.places:
             return
-        limits = getattr(node.op, "clamp", (None, None))
+        limits = getattr(self.graph[node.name].op, "clamp", (None, None))
         batch = torch.stack([real.amin(), real.amax()]).double()
         batch = batch if limits == (None, None) else batch.clamp(*limits)
         held = self.ranges[self.places[node.name]]

@@ -211,7 +211,8 @@ def quantized(name: str, scheme: str = "int8") -> Graph:
 def imported(name: str, scheme: str = "int8") -> Graph:
     """A graph in integers that no float pass has seen, as another tool would have stored it."""
     graph = GRAPHS[name]()
-    return apply(ptq.quantize(graph, SCHEMES[scheme], observe(graph, samples(graph))), ())
+    ranges = observe(graph, samples(graph), SCHEMES[scheme])
+    return apply(ptq.quantize(graph, SCHEMES[scheme], ranges), ())
 
 
 def renamed(graph: Graph, names: dict[str, str]) -> Graph:

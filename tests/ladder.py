@@ -126,7 +126,7 @@ def trial(
 def tied(graph: Graph, scheme: Scheme, calibration: Mapping[str, Array]) -> Graph:
     """Every scale a power of two: many sums are exact ties, where rounding up must be seen."""
     schemes = schemes_of(graph, scheme, {})
-    proposed = ptq.propose(graph, schemes, observe(graph, calibration))
+    proposed = ptq.propose(graph, schemes, observe(graph, calibration, schemes))
     quants = ptq.agreed(graph, {name: _power_of_two(quant) for name, quant in proposed.items()})
     return ptq.store(graph, quants)
 

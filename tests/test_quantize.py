@@ -14,8 +14,9 @@ from microai.interpret import interpret
 from microai.ops import AvgPool, Dense, Relu, Softmax
 from microai.ops.softmax import PROBABILITY
 from microai.pipeline import compile_graph, quantize_graph
-from microai.quantize.ptq import affine, weight
+from microai.quantize.ptq import weight
 from microai.quantize.scheme import SCHEMES
+from microai.quantize.storage import affine
 from microai.samples import stored
 from microai.types import QTensor, Quant, TensorType
 from tests.graphs import GRAPHS, Sketch, quantized, samples

@@ -8,8 +8,9 @@ from microai.errors import UsageError
 from microai.fixedpoint import quantize as to_ints
 from microai.interpret import interpret
 from microai.pipeline import quantize_graph
-from microai.quantize.ptq import activation, weight
+from microai.quantize.ptq import weight
 from microai.quantize.scheme import SCHEMES, named, scheme_of
+from microai.quantize.storage import activation
 from microai.samples import stored
 from microai.types import Quant
 from tests.graphs import GRAPHS, samples
@@ -74,9 +75,10 @@ def test_a_graph_knows_its_scheme(name: str) -> None:
     """As reports print it, from its types alone."""
     graph = GRAPHS["residual"]()
     assert scheme_of(graph) == "f32"
-    assert scheme_of(quantize_graph(graph, SCHEMES[name], samples(graph))) == name
+    told = name.replace("qmn6", "qmn8")  # which it is stored as
+    assert scheme_of(quantize_graph(graph, SCHEMES[name], samples(graph))) == told
     floored = quantize_graph(graph, named(name, "floor"), samples(graph))
-    assert scheme_of(floored) == f"{name} floor"
+    assert scheme_of(floored) == f"{told} floor"
 
 
 def test_unknown_names() -> None:
@@ -85,6 +87,9 @@ def test_unknown_names() -> None:
         named("int4")
     with pytest.raises(UsageError, match="--rounding is 'up', expected nearest or floor"):
         named("int8", "up")
+    expected = "--ranges is 'max', expected one of minmax, percentile, mse, moving"
+    with pytest.raises(UsageError, match=expected):
+        named("int8", "floor", "max")
 
 
 def test_what_a_fixed_format_cannot_hold_is_told() -> None:

@@ -35,13 +35,13 @@ def _limited(op: Op, relu: Op) -> Op:
     """The op with both its own clamp and the Relu's."""
     assert isinstance(op, CLAMPING | Relu)
     assert isinstance(relu, Relu)
-    low, high = _both(op.clamp, relu.clamp)
+    low, high = both(op.clamp, relu.clamp)
     if isinstance(op, Relu):
         return replace(op, low=low, limit=high)
     return replace(op, clamp=(low, high))
 
 
-def _both(first: Clamp, then: Clamp) -> Clamp:
+def both(first: Clamp, then: Clamp) -> Clamp:
     """One clamp that does what two do in turn: `then` limits the ends of the first."""
     low, high = (_within(end, then) for end in first)
     return (then[0] if low is None else low, then[1] if high is None else high)

@@ -6,16 +6,30 @@ from collections.abc import Mapping
 import numpy as np
 
 from microai.graph import Graph, Node
+from microai.quantize.mixed import Schemes
 from microai.quantize.observe import Range
+from microai.quantize.scheme import Scheme
 from microai.types import Array, Quant
 
 
-def clipped(floats: Graph, ranges: Mapping[str, Range], integers: Graph) -> list[str]:
-    """A sentence for each tensor whose storage ends more than two steps before its values do."""
-    known = {node.name for node in floats.nodes}
+def clipped(
+    floats: Graph, ranges: Mapping[str, Range], integers: Graph, schemes: Schemes
+) -> list[str]:
+    """A sentence for each tensor whose storage ends more than two steps before its values do,
+    unless its scheme chose so.
+    """
+    known = {
+        node.name for node in floats.nodes if _scheme(floats, node, schemes).method == "minmax"
+    }
     found = [_sentence(node, floats.weights, ranges) for node in integers.nodes
              if node.type.quant and node.name in known]  # fmt: skip
     return [sentence for sentence in found if sentence]
+
+
+def _scheme(graph: Graph, node: Node, schemes: Schemes) -> Scheme:
+    """Its own, or a weight's reader's."""
+    own = node.name if node.name in schemes else graph.users(node.name)[0].name
+    return schemes[own]
 
 
 def _sentence(node: Node, weights: Mapping[str, Array], ranges: Mapping[str, Range]) -> str:

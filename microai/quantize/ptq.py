@@ -9,9 +9,12 @@ import numpy as np
 from microai.errors import UnsupportedError
 from microai.fixedpoint import quantize as to_ints
 from microai.graph import Graph, Node, add_const, replace_node
+from microai.quantize.bits import within_bits
 from microai.quantize.mixed import Schemes, convert, schemes_of
 from microai.quantize.observe import Range
 from microai.quantize.scheme import Scheme
+from microai.quantize.search import best_largest, best_range
+from microai.quantize.storage import activation, symmetric
 from microai.types import Array, Floats, Quant, TensorType
 
 Quants = dict[str, Quant | None]
@@ -32,7 +35,8 @@ def quantize(
     """
     graph, schemes = convert(untie_biases(graph), schemes_of(graph, scheme, layers or {}))
     quants = agreed(graph, propose(graph, schemes, ranges))
-    return store(graph, agreed(graph, fit_biases(graph, quants)))
+    quants = agreed(graph, fit_biases(graph, quants))
+    return store(within_bits(graph, schemes, quants), quants)
 
 
 def untie_biases(graph: Graph) -> Graph:
@@ -58,21 +62,19 @@ def propose(graph: Graph, schemes: Schemes, ranges: Mapping[str, Range]) -> Quan
         array = graph.weights[const.name].astype(np.float64)
         axis = user.op.CHANNEL_AXIS.get(user.inputs.index(const.name))
         quants[const.name] = (
-            activation(array.min(), array.max(), schemes[user.name])
+            _operand(array, schemes[user.name])
             if axis is None
             else weight(array, axis % array.ndim, schemes[user.name])
         )
     return quants
 
 
-def activation(low: float, high: float, scheme: Scheme) -> Quant | None:
-    """Storage for values from low to high."""
-    if scheme.activations is None:
-        return None
-    if scheme.kind == "affine":
-        return replace(affine(low, high, scheme.activations), rounding=scheme.rounding)
-    scale = _scales(np.asarray([max(abs(low), abs(high))]), scheme.activations, scheme)
-    return Quant(scheme.activations, scale, rounding=scheme.rounding)
+def _operand(array: Floats, scheme: Scheme) -> Quant | None:
+    """Storage for a constant that an op reads as it reads activations."""
+    limits = float(array.min()), float(array.max())
+    if scheme.method == "mse":
+        limits = best_range(array.ravel(), np.ones(array.size), limits, scheme)
+    return activation(*limits, scheme)
 
 
 def weight(w: Floats, axis: int, scheme: Scheme) -> Quant | None:
@@ -81,39 +83,9 @@ def weight(w: Floats, axis: int, scheme: Scheme) -> Quant | None:
         return None
     others = tuple(i for i in range(w.ndim) if i != axis)
     largest = np.abs(w).max(axis=others) if scheme.per_channel else np.abs(w).max().reshape(1)
-    scale = _scales(largest, scheme.weights, scheme)
-    return Quant(scheme.weights, scale, axis=axis, rounding=scheme.rounding)
-
-
-def _scales(largest: Floats, dtype: str, scheme: Scheme) -> tuple[float, ...]:
-    """A scale for each largest magnitude.
-
-    A channel of zeros takes the tensor's largest scale: it must not cost the others precision.
-    """
-    if scheme.fraction_bits is not None:
-        return (2.0**-scheme.fraction_bits,) * len(largest)
-    limit = Quant(dtype, (1.0,)).high
-    scale = np.exp2(qmn_exponents(largest, dtype)) if scheme.kind == "qmn" else largest / limit
-    scale[largest == 0] = scale[largest > 0].max(initial=0) or 1 / (limit + 1)
-    return tuple(scale.tolist())
-
-
-def qmn_exponents(largest: Floats, dtype: str) -> Floats:
-    """-n of the Qm.n that holds each magnitude: m = 1 + floor(log2 max|x|), n = bits - m - 1."""
-    bits = Quant(dtype, (1.0,)).high.bit_length()
-    exponents: Floats = np.frexp(np.maximum(largest, 2.0**-60))[1] - float(bits)
-    return exponents
-
-
-def affine(low: float, high: float, dtype: str) -> Quant:
-    """The whole range of `dtype` on low..high, with 0 among the values."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    limits = Quant(dtype, (1.0,))
-    if low == high:
-        return limits
-    scale = float(np.float32((high - low) / (limits.high - limits.low)))
-    zero = limits.low + int(to_ints(np.asarray(-low), Quant("int32", (scale,))))
-    return Quant(dtype, (scale,), min(zero, limits.high))
+    if scheme.method == "mse":
+        largest = best_largest(w, axis, largest, scheme)
+    return symmetric(largest, scheme.weights, axis, scheme)
 
 
 def fit_biases(graph: Graph, quants: Quants) -> Quants:
