@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """TOML files checked when read, every problem in one message."""
 
+import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,14 +23,23 @@ Checked = TypeVar("Checked", bound=Strict)
 
 def load_toml(path: Path, kind: type[Checked]) -> Checked:
     """The file's content, or UsageError with all that is wrong with it."""
+    return _load(path, kind, tomllib.loads, "TOML")
+
+
+def load_json(path: Path, kind: type[Checked]) -> Checked:
+    """As `load_toml`."""
+    return _load(path, kind, json.loads, "JSON")
+
+
+def _load(path: Path, kind: type[Checked], parse: Callable[[str], Any], language: str) -> Checked:
     try:
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind.model_validate(parse(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except ValidationError as error:
         raise UsageError(f"{path.name}: {problems(error)}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path.name}: not TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name}: not {language}: {error}") from None
 
 
 def problems(error: ValidationError) -> str:

@@ -59,11 +59,19 @@ RoundingMode = Annotated[
 PerChannel = Annotated[
     bool, typer.Option("--per-channel", help="A scale for each output channel in Qm.n as well.")
 ]
-Filters = Annotated[int | None, typer.Option("--filters", help="In place of the file's.")]
-OwnSeed = Annotated[int | None, typer.Option("--seed", help="In place of the file's.")]
-OwnOut = Annotated[
-    Path | None, typer.Option("-o", "--out", help="build/FILE-FILTERS-SEED, if not given.")
+ExperimentFile = Annotated[
+    str, typer.Argument(help="A shipped experiment's name, or a .toml of your own.")
 ]
+Filters = Annotated[
+    list[int] | None,
+    typer.Option("--filters", help="Only this width of the file's, or another; may be repeated."),
+]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="How many, in place of the file's.")]
+Validate = Annotated[
+    bool,
+    typer.Option("--validate", help="Judge by a part of the training set; no test set is read."),
+]
+OwnOut = Annotated[Path | None, typer.Option("-o", "--out", help="build/FILE, if not given.")]
 Name = Annotated[str | None, typer.Option("--name", help="Prefix of everything in the C files.")]
 Shape = Annotated[
     str | None,

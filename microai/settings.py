@@ -1,98 +1,147 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An experiment file: a network, data, how it is trained, where it is deployed."""
+"""An experiment file: data, a network in several widths, how they are trained and stored."""
 
+import json
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from microai.checked import Strict, load_toml, problems
+from microai.checked import Strict, load_json, load_toml, problems
 from microai.errors import UsageError
+from microai.formats import Format
 from microai.paths import data_dir
-from microai.quantize.scheme import SCHEMES
-from microai.types import Rounding
 
 Count = Annotated[int, Field(gt=0)]
+Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Natural = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+\.npz$")]
 
 
 class Network(Strict):
-    """Which network, and how wide."""
+    """`resnetv1_6`, or `file.py:function`: function(shape (C, ...), classes, filters) -> Module."""
 
-    kind: Literal["resnetv1_6"]
-    filters: Count
+    kind: Annotated[str, Field(pattern=r"^(resnetv1_6|.+\.py:\w+)$")]
 
 
 class Data(Strict):
-    """Files in the data folder, with X (N, ...), y (N,), and `scale` for each last index of X."""
+    """Files in the data folder, with X (N, ..., C), y (N,), and `scale` for each last index of X.
+
+    `validation` is the share of the training set that `--validate` holds out, whole groups where
+    `group` names the array of whoever a sample is of.
+    """
 
     train: FileName
     test: FileName
+    group: str | None = None
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
 
 class Training(Strict):
-    """Stochastic gradient descent with momentum; the learning rate falls to 0 along a cosine.
+    """One way to train. The rate falls along half a cosine to 0, or by `factor` at `milestones`.
 
-    `mixup` is Beta's parameter, 0 for none; `noise` is in deviations of the normalized input.
+    `mixup` is Beta's parameter, 0 for none; `noise` is in deviations of the normalized input;
+    `shift` is by up to so many samples or pixels.
     """
 
-    seed: Annotated[int, Field(ge=0)] = 0
     epochs: Count
     batch: Count
+    optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: Positive
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    schedule: Literal["cosine", "step"] = "cosine"
+    milestones: tuple[Count, ...] = ()
+    factor: Positive = 0.1
+    momentum: Share = 0.0
     weight_decay: Natural = 0.0
     mixup: Natural = 0.0
     noise: Natural = 0.0
+    shift: Whole = 0
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        """A key that does nothing is a mistake."""
+        if bool(self.milestones) != (self.schedule == "step"):
+            raise ValueError('milestones and schedule = "step" need each other')
+        if self.optimizer == "adam" and self.momentum:
+            raise ValueError("adam takes no momentum")
+        return self
 
 
 class Deploy(Strict):
-    """Storage schemes, test samples to run, training samples to calibrate on."""
+    """Storage formats (`microai.formats`), test samples to run on the target, training samples to
+    calibrate on.
+    """
 
-    schemes: Annotated[tuple[str, ...], Field(min_length=1)]
-    rounding: Rounding = "nearest"
-    per_channel: bool = False
+    formats: Annotated[tuple[str, ...], Field(min_length=1)]
     samples: Count
     calibration: Count
 
-    @field_validator("schemes")
+    @field_validator("formats")
     @classmethod
-    def _known(cls, schemes: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := sorted(set(schemes) - set(SCHEMES)):
-            raise ValueError(f"no scheme {', '.join(unknown)}; there are {', '.join(SCHEMES)}")
-        return schemes
+    def _known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        for text in formats:
+            Format.read(text)
+        if len(set(formats)) < len(formats):
+            raise ValueError("a format is there twice")
+        return formats
+
+
+class Runs(Strict):
+    """A width, and with how many seeds it is trained: 0, 1, and so on."""
+
+    filters: Count
+    seeds: Count = 1
 
 
 class Experiment(Strict):
-    """The whole file."""
+    """The whole file. `tuning` is the training in integers of formats with `qat`."""
 
     title: Annotated[str, Field(min_length=1)]
     network: Network
     data: Data
     training: Training
+    tuning: Training | None = None
     deploy: Deploy
+    runs: Annotated[tuple[Runs, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        tuned = [text for text in self.deploy.formats if Format.read(text).qat]
+        if bool(tuned) != bool(self.tuning):
+            raise ValueError("[tuning] and a format with +qat need each other")
+        if len({run.filters for run in self.runs}) < len(self.runs):
+            raise ValueError("runs: a width is there twice")
+        return self
 
 
-def changed(what: Experiment, filters: int | None, seed: int | None) -> Experiment:
-    """The experiment with a width or seed of the user's, or UsageError."""
-    network = {**what.network.model_dump(), **({} if filters is None else {"filters": filters})}
-    training = {**what.training.model_dump(), **({} if seed is None else {"seed": seed})}
+def changed(what: Experiment, filters: tuple[int, ...], seeds: int | None) -> Experiment:
+    """The experiment with some widths or another number of seeds of the user's, or UsageError."""
+    known = {run.filters: run.seeds for run in what.runs}
+    runs = [
+        {"filters": width, "seeds": seeds if seeds is not None else known.get(width, 1)}
+        for width in filters or known
+    ]
     try:
-        return Experiment.model_validate(
-            {**what.model_dump(), "network": network, "training": training}
-        )
+        return Experiment.model_validate(what.model_dump() | {"runs": runs})
     except ValidationError as error:
         raise UsageError(f"options: {problems(error)}") from None
 
 
 def load_experiment(name: str) -> Experiment:
-    """A shipped experiment by name, or any file that ends in .toml."""
-    if name.endswith(".toml"):
-        return load_toml(Path(name), Experiment)
+    """A shipped experiment by name, any .toml, or the .json that a study keeps with its results."""
+    if re.search(r"\.(toml|json)$", name):
+        load = load_json if name.endswith(".json") else load_toml
+        return load(Path(name), Experiment)
     path = data_dir("experiments") / f"{name}.toml"
     if not path.is_file():
         shipped = sorted(found.stem for found in data_dir("experiments").glob("*.toml"))
         raise UsageError(f"unknown experiment {name!r}; there are {', '.join(shipped)}")
     return load_toml(path, Experiment)
+
+
+def resolved(what: Experiment) -> bytes:
+    """The experiment with every default written out, for `load_experiment`."""
+    return json.dumps(what.model_dump(), indent=1).encode()

@@ -11,13 +11,13 @@ from rich.markup import escape
 
 from microai.errors import MismatchError
 from microai.exchange import Exported
-from microai.experiment import Outcome
 from microai.facts import check_facts, check_layers
 from microai.files import write_file, write_npz
 from microai.pipeline import Deployment
 from microai.render import Compiled
 from microai.report import print_report
-from microai.tables import agreement_table, experiment_table, layers_table
+from microai.study import Study
+from microai.tables import agreement_table, layers_table, study_table
 
 stderr = Console(stderr=True)
 stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
@@ -64,13 +64,14 @@ def show_check(
             stdout.print(f"{label}: {value}", highlight=False, markup=False)
 
 
-def show_experiment(outcome: Outcome, *, as_json: bool) -> None:
+def show_study(study: Study, *, as_json: bool) -> None:
     """The table; MismatchError after it when outputs differ."""
     if as_json:
-        print(json.dumps(outcome.to_json()))  # noqa: T201  rich would wrap it
+        print(json.dumps(study.to_json()))  # noqa: T201  rich would wrap it
     else:
-        stdout.print(experiment_table(outcome))
-    if wrong := sum(report.mismatches for report in outcome.reports):
+        stdout.print(study_table(study))
+    wrong = sum(row.report["mismatches"] for row in study.rows if row.report)
+    if wrong:
         raise MismatchError(f"{wrong} values on the target differ from the reference")
 
 

@@ -8,9 +8,10 @@ from rich.table import Table
 
 from microai.agreement import Agreement, Difference
 from microai.board import Board
-from microai.experiment import Outcome
 from microai.render import Compiled, macs
 from microai.report import number, percent
+from microai.study import Study
+from microai.summary import summaries
 from microai.support import Matrix
 
 LEGEND = """s8, s16, s32, f32: storage of input, _w weights, _y output where these differ;
@@ -53,25 +54,20 @@ def layers_table(compiled: Compiled) -> Table:
     return table
 
 
-def experiment_table(outcome: Outcome) -> Table:
-    """A line for each scheme; accuracies are of the samples that were run."""
-    title = (
-        f"{outcome.title}, {outcome.filters} filters, seed {outcome.seed}: float network "
-        f"{percent(outcome.float_accuracy)} of {outcome.test_samples} test samples"
-    )
-    table = Table("scheme", title=escape(title), title_justify="left")
-    columns = ("samples", "float", "target", "mismatches", "instructions", "per MAC",
-               "flash B", "weights B", "arena B")  # fmt: skip
+def study_table(study: Study) -> Table:
+    """A line for each width and format, over its seeds."""
+    title = f"{study.what.title}, judged on {study.judged_on}"
+    table = Table("filters", "format", title=escape(title), title_justify="left")
+    columns = ("seeds", "samples", "accuracy", "deviation", "mismatches", "instructions",
+               "per MAC", "flash B", "weights B", "arena B")  # fmt: skip
     for name in columns:
         table.add_column(name, justify="right")
-    for report in outcome.reports:
-        assert report.metric
-        work = report.instructions / report.model.macs if report.instructions else None
+    for group in summaries(study.rows):
+        cells = [group.seeds, group.samples, percent(group.mean), percent(group.deviation)]
+        sizes = (group.flash_bytes, group.weights_bytes, group.arena_bytes)
         table.add_row(
-            report.scheme, str(report.samples), percent(report.metric.float),
-            percent(report.metric.target), str(report.mismatches), number(report.instructions),
-            f"{work:.2f}" if work else "-", f"{report.flash_bytes:,}",
-            f"{report.weights_bytes:,}", f"{report.arena_bytes:,}",
+            str(group.filters), group.format, *map(str, cells), number(group.mismatches),
+            number(group.instructions), group.per_mac, *map(number, sizes),
         )  # fmt: skip
     return table
 

@@ -41,9 +41,14 @@ def accuracy(
     indices = indices_of(graph) is not None
     reference = None
     if inputs is not None:
-        scores = interpret_only(graph, inputs, graph.outputs)[graph.outputs[0]]
-        reference = share_correct(scores, labels, indices=indices)
+        reference = judged(graph, inputs, labels)
     return Metric("accuracy", reference, share_correct(outputs, labels, indices=indices))
+
+
+def judged(graph: Graph, inputs: Mapping[str, Array], labels: Array) -> float:
+    """The share of samples that a graph's rules get right; inputs (N, ...) as it stores them."""
+    scores = interpret_only(graph, inputs, graph.outputs)[graph.outputs[0]]
+    return share_correct(scores, labels, indices=indices_of(graph) is not None)
 
 
 def share_correct(outputs: Array, labels: Array, *, indices: bool) -> float:

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands around training and data."""
+"""The commands around training."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from microai.experiment import run_experiment
 from microai.files import check_writable
 from microai.options import (
     BackendNames,
@@ -15,44 +11,45 @@ from microai.options import (
     CmsisNn,
     DataDir,
     Emulate,
+    ExperimentFile,
     Filters,
     Json,
     OwnOut,
-    OwnSeed,
     Qemu,
+    Seeds,
+    Validate,
     kernels_of,
     target_of,
 )
 from microai.pipeline import Job
 from microai.settings import changed, load_experiment
-from microai.show import (
-    show_experiment,
-    tell,
-)
+from microai.show import show_study, tell
+from microai.study import Place, run_study
 
 
-def experiment(
-    file: Annotated[str, typer.Argument(help="uci_har, or a TOML file of your own.")],
+def train(
+    file: ExperimentFile,
     data_dir: DataDir = Path(),
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
     backend: BackendNames = None,
     cmsis_nn: CmsisNn = None,
     filters: Filters = None,
-    seed: OwnSeed = None,
+    seeds: Seeds = None,
+    validate: Validate = False,
     out: OwnOut = None,
     qemu: Qemu = "qemu-system-arm",
     as_json: Json = False,
 ) -> None:
-    """Train a network and deploy it in every storage scheme of an experiment file."""
-    target = target_of(board, qemu, emulate=emulate)
-    what = changed(load_experiment(file), filters, seed)
-    own = f"{Path(file).stem}-{what.network.filters}-{what.training.seed}"
-    folder = out or Path("build") / own
-    check_writable(folder / "experiment.json")
-    job = Job(target, qemu, folder)
-    chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    show_experiment(run_experiment(what, data_dir, job, chosen, tell), as_json=as_json)
+    """Train an experiment's networks, store them in every format, judge them. Run it again after
+    an interruption: it goes on.
+    """
+    what = changed(load_experiment(file), tuple(filters or ()), seeds)
+    folder = out or Path("build") / (Path(file).stem + ("-validated" if validate else ""))
+    check_writable(folder / "results.json")
+    job = Job(target_of(board, qemu, emulate=True), qemu) if emulate else None
+    place = Place(data_dir, folder, job, kernels_of(backend, cmsis_nn, qemu, tell), validate)
+    show_study(run_study(what, place, tell), as_json=as_json)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (experiment,)
+COMMANDS: tuple[Callable[..., None], ...] = (train,)

@@ -37,7 +37,7 @@ SUPPORTED = "one that `microai ops --imports` lists"
 
 def import_factory(path: Path, factory: str, input_shape: Shape | None) -> Graph:
     """The module that `factory()` in `path` returns, alone or with its example inputs."""
-    made = _call(path, factory)
+    made = call_python(path, factory)
     module, inputs = made if isinstance(made, tuple) else (made, None)
     if not isinstance(module, torch.nn.Module):
         raise UsageError(f"{path}:{factory} returned {type(module).__name__}, expected a Module")
@@ -237,8 +237,8 @@ def _shape(node: Any) -> Shape:
     return tuple(tensor.shape)
 
 
-def _call(path: Path, factory: str) -> Any:
-    """What the user's factory returns."""
+def call_python(path: Path, factory: str, *arguments: object) -> Any:
+    """What a function of the user's file returns; UsageError with its line where it fails."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec
     assert spec.loader
@@ -248,7 +248,7 @@ def _call(path: Path, factory: str) -> Any:
     try:
         with redirect_stdout(sys.stderr):  # ours is for results
             spec.loader.exec_module(module)
-            return getattr(module, factory)()
+            return getattr(module, factory)(*arguments)
     except (Exception, SystemExit) as error:  # noqa: BLE001  it is the user's code
         frames = traceback.extract_tb(error.__traceback__)
         place = [

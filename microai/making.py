@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks of an experiment: one width and seed trained in float, then stored in every format.
+
+Each is kept with the settings it was made with, and made anew only when these have changed.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microai.errors import Tell
+from microai.extras import needed
+from microai.files import write_file
+from microai.formats import Format
+from microai.graph import Graph
+from microai.labelled import LabelledSet, spread
+from microai.pipeline import quantize_graph
+from microai.samples import normalized, samples_of, with_statistics
+from microai.save import load, to_bytes
+from microai.settings import Experiment
+from microai.types import Arrays
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from microai.train import Epoch, Kept, Labelled, Session
+
+Making = Callable[["Kept", Tell], "tuple[Graph, tuple[Epoch, ...]]"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One width and seed: what to train on, what is held out, where it is kept."""
+
+    what: Experiment
+    filters: int
+    seed: int
+    train: LabelledSet
+    held: LabelledSet | None
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """A network in one format, and the seconds its training took, the float network's not counted
+    in.
+    """
+
+    task: Task
+    format: str
+    seconds: float
+    graph: Graph
+    folder: Path
+
+
+def networks(task: Task, tell: Tell) -> Iterator[Made]:
+    """The float network, then all formats."""
+    what, place = task.what, f"{task.filters} filters, seed {task.seed}"
+    settings: dict[str, Any] = {
+        "network": what.network.model_dump(), "filters": task.filters, "seed": task.seed,
+        "training": what.training.model_dump(), "data": task.train.digest,
+    }  # fmt: skip
+    float_network = _made(task, "float", settings, partial(_float, task), tell)
+    yield float_network
+    for text in what.deploy.formats:
+        tuning = what.tuning if Format.read(text).qat else None
+        own = settings | {
+            "format": text, "calibration": what.deploy.calibration,
+            "tuning": tuning.model_dump() if tuning else None,
+        }  # fmt: skip
+        tell(f"{place}: {text}")
+        yield _made(task, text, own, partial(_stored, task, text, float_network.graph), tell)
+
+
+def _made(task: Task, name: str, settings: dict[str, Any], make: Making, tell: Tell) -> Made:
+    """What is kept under this name, where it was made with these settings; else made now."""
+    from microai.train import Kept
+
+    folder = task.folder / name
+    text, record, network = json.dumps(settings), folder / "made.json", folder / "network.mai"
+    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    if known.get("settings") == settings and network.is_file():
+        tell(f"{name}: taken from {folder}")
+        return Made(task, name, known["seconds"], load(network), folder)
+    kept = Kept(folder / "training.pt", sha256(text.encode()).hexdigest())
+    graph, history = make(kept, tell)
+    seconds = sum(epoch.seconds for epoch in history)
+    made = {"settings": settings, "seconds": seconds, "epochs": list(map(astuple, history))}
+    write_file(network, lambda file: file.write(to_bytes(graph)))
+    write_file(record, lambda file: file.write(json.dumps(made, indent=1).encode()))
+    kept.path.unlink(missing_ok=True)
+    return Made(task, name, seconds, load(network), folder)
+
+
+def _float(task: Task, kept: "Kept", tell: Tell) -> "tuple[Graph, tuple[Epoch, ...]]":
+    with needed("torch"):
+        import torch
+
+        from microai.frontends.torch import import_module
+        from microai.train import train
+    torch.manual_seed(task.seed)
+    size = (task.train.x.shape[-1], *task.train.x.shape[1:-1])
+    network = _network(task, size)
+    example = (torch.zeros(1, *size),)
+    graph = import_module(network, example)
+    graph = with_statistics(graph, {graph.inputs[0].name: task.train.x})
+    data = _tensors(graph, task.train)
+    tell(f"{task.filters} filters, seed {task.seed}: training on {len(data.y)} samples")
+    history = train(network, data, task.what.training, _session(task, graph, kept), tell)
+    trained = import_module(network, example)
+    return with_statistics(trained, {trained.inputs[0].name: task.train.x}), history
+
+
+def _stored(
+    task: Task, text: str, graph: Graph, kept: "Kept", tell: Tell
+) -> "tuple[Graph, tuple[Epoch, ...]]":
+    """The float network in a format, and what training that took."""
+    form = Format.read(text)
+    measured = task.train.part(spread(len(task.train.y), task.what.deploy.calibration))
+    calibration = _reals(graph, measured)
+    if not form.qat:
+        return quantize_graph(graph, form.scheme, calibration, tell=tell), ()
+    from microai.torch_module import settle, torch_module
+    from microai.train import train
+
+    assert task.what.tuning
+    module = torch_module(graph, form.scheme, calibration)
+    session = _session(task, graph, kept)
+    history = train(module, _tensors(graph, task.train), task.what.tuning, session, tell)
+    return settle(module), history
+
+
+def _network(task: Task, size: tuple[int, ...]) -> "nn.Module":
+    """Of inputs (N, *size), channels first."""
+    from microai.examples.resnet import ResNetv1_6
+    from microai.frontends.torch import call_python
+
+    kind = task.what.network.kind
+    if kind == "resnetv1_6":
+        return ResNetv1_6(size, task.train.classes, task.filters)
+    path, _, function = kind.rpartition(":")
+    network: nn.Module = call_python(Path(path), function, size, task.train.classes, task.filters)
+    return network
+
+
+def _session(task: Task, graph: Graph, kept: "Kept") -> "Session":
+    from microai.train import Session
+
+    held = _tensors(graph, task.held) if task.held else None
+    return Session(task.seed, kept, held)
+
+
+def _reals(graph: Graph, data: LabelledSet) -> Arrays:
+    samples = samples_of(graph, {"X": np.moveaxis(data.x, -1, 1)}, Path("training set"))
+    return normalized(graph, samples)
+
+
+def _tensors(graph: Graph, data: LabelledSet) -> "Labelled":
+    from microai.train import labelled
+
+    return labelled(graph, _reals(graph, data)[graph.inputs[0].name], data.y)

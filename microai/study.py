@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an experiment file to a table: every width and seed is trained and stored in every format,
+and only then judged: on the test set, which nothing has read before, or on a held-out part.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microai.backend import Kernel
+from microai.errors import Tell
+from microai.files import write_file
+from microai.labelled import LabelledSet, read_set, split, spread
+from microai.making import Made, Task, networks
+from microai.pipeline import Job, Recipe, compile_source, deploy
+from microai.quantize.scheme import SCHEMES
+from microai.samples import labels_of, normalized, samples_of, stored
+from microai.save import to_bytes
+from microai.settings import Experiment, resolved
+from microai.source import Source
+from microai.types import Array, Arrays
+from microai.verdict import judged
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of the data and that of the results; what to run on, None: by the rules alone.
+
+    `validate`: judge by a part of the training set, and leave the test set alone.
+    """
+
+    data: Path
+    out: Path
+    job: Job | None
+    kernels: tuple[Kernel, ...]
+    validate: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network in one format: on all samples by its rules, on some by the target (`report`)."""
+
+    filters: int
+    seed: int
+    format: str
+    seconds: float
+    samples: int
+    accuracy: float
+    report: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """All rows, and what they are of."""
+
+    what: Experiment
+    judged_on: str
+    rows: tuple[Row, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The study as one object."""
+        return {
+            "schema": "microai.study/1", "experiment": self.what.model_dump(mode="json"),
+            "judged_on": self.judged_on, "rows": [asdict(row) for row in self.rows],
+        }  # fmt: skip
+
+
+def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
+    """Train what is missing, then judge; the files go to `place.out`."""
+    train, held = read_set(place.data / what.data.train, what.data.group), None
+    if not place.validate and not (place.data / what.data.test).is_file():
+        read_set(place.data / what.data.test)  # says now what is missing
+    if place.validate:
+        train, held = split(train, what.data.validation)
+        tell(f"{len(held.y)} of {len(held.y) + len(train.y)} training samples are held out")
+    write_file(place.out / "experiment.json", lambda file: file.write(resolved(what)))
+    tasks = [Task(what, run.filters, seed, train, held, place.out / f"{run.filters}-{seed}")
+             for run in what.runs for seed in range(run.seeds)]  # fmt: skip
+    made = [one for task in tasks for one in networks(task, tell)]
+    judge = held or read_set(place.data / what.data.test)
+    rows = tuple(_row(one, judge, place, tell) for one in made)
+    study = Study(what, f"a part of {what.data.train}" if held else what.data.test, rows)
+    text = json.dumps(study.to_json(), indent=1)
+    write_file(place.out / "results.json", lambda file: file.write(text.encode()))
+    return study
+
+
+def _row(made: Made, judge: LabelledSet, place: Place, tell: Tell) -> Row:
+    """What is kept of this network on these samples and this target; else found out now."""
+    what, job = made.task.what, place.job if made.format != "float" else None
+    settings = {
+        "network": sha256(to_bytes(made.graph)).hexdigest(), "data": judge.digest,
+        "target": [job.board.name, what.deploy.samples] if job else None,
+        "kernels": [f"{kernel.backend}/{kernel.template}" for kernel in place.kernels],
+    }  # fmt: skip
+    record = made.folder / "row.json"
+    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    if known.get("settings") == settings:
+        return Row(**known["row"])
+    tell(f"judging {made.task.filters} filters, seed {made.task.seed}: {made.format}")
+    row = _judged(made, judge, job, place.kernels, tell)
+    text = json.dumps({"settings": settings, "row": asdict(row)}, indent=1)
+    write_file(record, lambda file: file.write(text.encode()))
+    return row
+
+
+def _judged(
+    made: Made, judge: LabelledSet, job: Job | None, kernels: tuple[Kernel, ...], tell: Tell
+) -> Row:
+    graph, origin = made.graph, Path(made.task.what.data.test)
+    arrays = {"X": np.moveaxis(judge.x, -1, 1), "y": judge.y, "labels": judge.y}
+    samples, labels = samples_of(graph, arrays, origin), labels_of(graph, arrays, origin)
+    assert labels is not None
+    share = judged(graph, stored(graph, normalized(graph, samples)), labels)
+    report = None
+    if job:
+        chosen = spread(len(labels), made.task.what.deploy.samples)
+        source = _source(made, samples, labels, chosen)
+        recipe = Recipe(None if source.quantized else SCHEMES["f32"], kernels=kernels)
+        compiled = compile_source(source, recipe, "network", tell)
+        report = deploy(source, compiled, replace(job, out=made.folder / "target"), tell).report.to_json()
+    return Row(
+        made.task.filters, made.task.seed, made.format, made.seconds, len(labels), share, report
+    )
+
+
+def _source(made: Made, samples: Arrays, labels: Array, chosen: Array) -> Source:
+    """Some of the samples."""
+    few = {name: array[chosen] for name, array in samples.items()}
+    return Source(made.graph, few, few, labels[chosen])
