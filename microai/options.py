@@ -59,6 +59,10 @@ RoundingMode = Annotated[
 PerChannel = Annotated[
     bool, typer.Option("--per-channel", help="A scale for each output channel in Qm.n as well.")
 ]
+RangeMethod = Annotated[
+    str,
+    typer.Option("--ranges", help="What storage is made for: minmax, percentile, mse or moving."),
+]
 ExperimentFile = Annotated[
     str, typer.Argument(help="A shipped experiment's name, or a .toml of your own.")
 ]
@@ -108,18 +112,18 @@ def question_of(
 
 def recipe_of(
     scheme: str | None, rounding: str, layers: list[str] | None, chosen: tuple[Kernel, ...],
-    *, per_channel: bool,
+    *, per_channel: bool, ranges: str,
 ) -> Recipe:  # fmt: skip
     """How to store the model and with which kernels, or UsageError."""
-    own = schemes.named(scheme or "int8", rounding, per_channel=per_channel)
-    asked = scheme is not None or rounding != "nearest" or per_channel
+    own = schemes.named(scheme or "int8", rounding, ranges, per_channel=per_channel)
+    asked = scheme is not None or (rounding, ranges) != ("nearest", "minmax") or per_channel
     named: dict[str, schemes.Scheme] = {}
     for text in layers or []:
         name, _, kind = text.rpartition("=")
         if not name or name in named:
             raise UsageError(f"--layer is {text!r}, expected NAME=SCHEME, once for a name")
         option = f"--layer {name}"
-        named[name] = schemes.named(kind, rounding, per_channel=per_channel, option=option)
+        named[name] = schemes.named(kind, rounding, ranges, per_channel=per_channel, option=option)
     return Recipe(own if asked else None, named, chosen)
 
 

@@ -128,7 +128,7 @@ def stored_graph(source: Source, recipe: Recipe, tell: Tell) -> Graph:
     if recipe.scheme or recipe.layers:
         raise UsageError(
             f"the model is quantized already, as {scheme_of(source.graph)}; "
-            "--scheme, --rounding, --per-channel and --layer need a float one"
+            "--scheme, --rounding, --per-channel, --ranges and --layer need a float one"
         )
     return source.graph
 

@@ -2,6 +2,7 @@
 """Chosen ranges and fewer bits as they are deployed: integers, C, training, command line."""
 
 from dataclasses import replace
+from inspect import signature
 from itertools import product
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from microai.commands.deploying import COMMANDS
+from microai.errors import UsageError
 from microai.graph import Graph, verify
 from microai.interpret import interpret
 from microai.ops import CLAMPING
-from microai.pipeline import compile_graph, quantize_graph
+from microai.options import recipe_of
+from microai.pipeline import compile_graph, quantize_graph, stored_graph
 from microai.quantize.scheme import RANGES, SCHEMES, named
 from microai.samples import stored
+from microai.source import Source
 from microai.torch_module import settle, torch_module
 from tests.graphs import GRAPHS, samples
 from tests.ladder import Trial, check, on_host
@@ -101,3 +106,28 @@ def test_c_equals_the_rules_with_every_method(tmp_path: Path) -> None:
     with on_host(trials, tmp_path) as link:
         for index, one in enumerate(trials):
             check(link, index, one)
+
+
+def test_the_option_reaches_every_layer() -> None:
+    """With a scheme or without; a layer's own as well."""
+    recipe = recipe_of(None, "nearest", ["a=qmn8"], (), per_channel=False, ranges="mse")
+    assert recipe.scheme == named("int8", ranges="mse")
+    assert dict(recipe.layers) == {"a": named("qmn8", ranges="mse")}
+    assert recipe_of(None, "nearest", [], (), per_channel=False, ranges="minmax").scheme is None
+    graph = GRAPHS["residual"]()
+    graph = quantize_graph(graph, SCHEMES["int8"], samples(graph))
+    with pytest.raises(UsageError) as raised:
+        stored_graph(Source(graph, None, None), recipe, lambda _: None)
+    assert str(raised.value) == (
+        "the model is quantized already, as int8; "
+        "--scheme, --rounding, --per-channel, --ranges and --layer need a float one"
+    )
+    with pytest.raises(UsageError, match=r"^--ranges is 'all', expected one of minmax, percentile"):
+        recipe_of(None, "nearest", [], (), per_channel=False, ranges="all")
+
+
+def test_every_command_that_takes_a_scheme_takes_ranges() -> None:
+    """And none else."""
+    taken = {command.__name__: set(signature(command).parameters) for command in COMMANDS}
+    assert {name for name, options in taken.items() if "ranges" in options} == set(taken)
+    assert all("scheme" in options for options in taken.values())

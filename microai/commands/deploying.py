@@ -29,6 +29,7 @@ from microai.options import (
     Out,
     PerChannel,
     Qemu,
+    RangeMethod,
     RoundingMode,
     Scheme,
     Seed,
@@ -60,6 +61,7 @@ def deploy(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
     backend: BackendNames = None,
     cmsis_nn: CmsisNn = None,
@@ -76,7 +78,7 @@ def deploy(
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = target_of(board, qemu, emulate=emulate)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, tell), seed, tell)
@@ -95,6 +97,7 @@ def run(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
     backend: BackendNames = None,
     cmsis_nn: CmsisNn = None,
@@ -108,7 +111,7 @@ def run(
     """Run raw inputs on the target and keep its raw outputs."""
     target = target_of(board, qemu, emulate=emulate)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     check_names(name, output, layers)
     source = open_raw(question, input_file, tell)
@@ -127,6 +130,7 @@ def generate(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
     backend: BackendNames = None,
     cmsis_nn: CmsisNn = None,
@@ -138,7 +142,7 @@ def generate(
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     check_names(name, out / "model.c")
     compiled = pipeline.compile_source(
@@ -154,6 +158,7 @@ def check(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
     backend: BackendNames = None,
     cmsis_nn: CmsisNn = None,
@@ -165,7 +170,7 @@ def check(
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
     question = question_of(model, input_shape, None, calibration, "none", 0)
     check_names(name)
     target = emulated(load_board(board)) if board else None
@@ -182,6 +187,7 @@ def export(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
     data: Data = None,
     calibration: Calibration = None,
@@ -192,7 +198,7 @@ def export(
 ) -> None:
     """Write the network as a .tflite or ONNX file, and compare it with its runtime."""
     kind = format_of(to, out)
-    recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel, ranges=ranges)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_writable(out)
     source = with_samples(open_source(question, tell), seed, tell)
