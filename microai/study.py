@@ -123,7 +123,9 @@ def _judged(
         source = _source(made, samples, labels, chosen)
         recipe = Recipe(None if source.quantized else SCHEMES["f32"], kernels=kernels)
         compiled = compile_source(source, recipe, "network", tell)
-        report = deploy(source, compiled, replace(job, out=made.folder / "target"), tell).report.to_json()
+        report = deploy(
+            source, compiled, replace(job, out=made.folder / "target"), tell
+        ).report.to_json()
     return Row(
         made.task.filters, made.task.seed, made.format, made.seconds, len(labels), share, report
     )

@@ -47,8 +47,11 @@ def labelled(graph: Graph, reals: Array, labels: Array) -> Labelled:
         )
     (node,) = graph.inputs
     assert isinstance(node.op, Input)
-    own = reals.transpose(np.argsort(node.op.axes)) if node.op.axes else reals
-    return Labelled(torch.tensor(np.ascontiguousarray(own)), torch.tensor(labels.astype(np.int64)))
+    x = torch.tensor(np.ascontiguousarray(reals))
+    own = x.permute(*np.argsort(node.op.axes).tolist()) if node.op.axes else x
+    return Labelled(
+        own if own.ndim == 4 else own.contiguous(), torch.tensor(labels.astype(np.int64))
+    )
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def train(
 
     UsageError when the loss is no longer a number; the last good epoch stays where it is kept.
     """
+    _lay_out(network)
     kept = session.kept
     optimizer = OPTIMIZERS[how.optimizer](network, how)
     history = _resume(network, optimizer, kept, tell) if kept else []
@@ -118,6 +122,13 @@ def rate(how: Training, epoch: int) -> float:
         return how.learning_rate * (1 + math.cos(math.pi * epoch / how.epochs)) / 2
     passed = sum(milestone <= epoch for milestone in how.milestones)
     return how.learning_rate * how.factor**passed
+
+
+def _lay_out(network: nn.Module) -> None:
+    """Channels last in memory for what weighs images: several times as fast."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def _epoch(

@@ -126,11 +126,14 @@ def columns(x: Ints, window: Window) -> Ints:
 
 def channels_first(x: torch.Tensor) -> torch.Tensor:
     """As torch's window functions want it: where an axis has one element, a view has strides that
-    its convolutions misread.
+    its convolutions misread; elsewhere images are several times as fast when channels stay last
+    in memory.
     """
     import torch
 
-    return x.movedim(-1, 1).clone(memory_format=torch.contiguous_format)
+    first = x.movedim(-1, 1)
+    image = first.ndim == 4 and min(first.shape) > 1
+    return first.clone(memory_format=torch.channels_last if image else torch.contiguous_format)
 
 
 def channels_last(x: torch.Tensor) -> torch.Tensor:
