@@ -48,6 +48,9 @@ CmsisNn = Annotated[
     ),
 ]
 BoardName = Annotated[str, typer.Option("--board", help="A board's name, or a board file.")]
+MaybeBoard = Annotated[
+    str | None, typer.Option("--board", help="Run on it too; with --emulate alone stm32l4.")
+]
 Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board needed.")]
 Qemu = Annotated[str, typer.Option("--qemu", envvar="MICROAI_QEMU", help="The emulator's program.")]
 Scheme = Annotated[
@@ -62,6 +65,17 @@ PerChannel = Annotated[
 RangeMethod = Annotated[
     str,
     typer.Option("--ranges", help="What storage is made for: minmax, percentile, mse or moving."),
+]
+Levels = Annotated[
+    str | None,
+    typer.Option("--levels", help="Schemes a layer may have, as in int8x4,int8,int16x8."),
+]
+Svg = Annotated[Path | None, typer.Option("--svg", help="A file for the curves.")]
+Samples = Annotated[
+    int, typer.Option("--samples", min=1, help="Of --data, spread evenly; all if it has less.")
+]
+Scan = Annotated[
+    bool, typer.Option("--scan/--no-scan", help="Also one layer in integers at a time.")
 ]
 ExperimentFile = Annotated[
     str, typer.Argument(help="A shipped experiment's name, or a .toml of your own.")
@@ -125,6 +139,19 @@ def recipe_of(
         option = f"--layer {name}"
         named[name] = schemes.named(kind, rounding, ranges, per_channel=per_channel, option=option)
     return Recipe(own if asked else None, named, chosen)
+
+
+def levels_of(
+    text: str, rounding: str, *, per_channel: bool
+) -> dict[str, schemes.Scheme]:  # fmt: skip
+    """Schemes by name, or UsageError; each once, and none that stores nothing."""
+    names = [name.strip() for name in text.split(",")]
+    if "f32" in names or len(set(names)) < len(names):
+        raise UsageError(f"--levels is {text!r}, expected schemes in integers, each once")
+    return {
+        name: schemes.named(name, rounding, per_channel=per_channel, option="--levels")
+        for name in names
+    }
 
 
 def format_of(name: str, out: Path) -> str:

@@ -117,10 +117,15 @@ def compile_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Com
     return compiled
 
 
+def scheme_for(source: Source, recipe: Recipe) -> Scheme:
+    """What was asked for, or what the file says, or int8."""
+    return recipe.scheme or source.scheme or SCHEMES["int8"]
+
+
 def stored_graph(source: Source, recipe: Recipe, tell: Tell) -> Graph:
     """The user's model in its storage; one that came in integers keeps them."""
     if not source.quantized:
-        scheme = recipe.scheme or source.scheme or SCHEMES["int8"]
+        scheme = scheme_for(source, recipe)
         if source.borrowed and (scheme.activations or recipe.layers):
             tell("calibrating on --data itself; pass --calibration for an honest accuracy")
         reals = calibration_reals(source)
@@ -140,7 +145,7 @@ def check_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compi
     """
     if source.quantized or source.calibration:
         return compile_source(source, recipe, name, tell)
-    scheme = recipe.scheme or source.scheme or SCHEMES["int8"]
+    scheme = scheme_for(source, recipe)
     if scheme.activations is None and not recipe.layers:
         return compile_source(source, recipe, name, tell)
     tell("no --calibration: nominal ranges, accumulators not proved")
@@ -156,7 +161,7 @@ def fits(compiled: Compiled, board: Board) -> bool | None:
     if not shutil.which("arm-none-eabi-gcc"):
         return None
     with tempfile.TemporaryDirectory(prefix="microai-") as work:
-        _build(compiled, board, Path(work))
+        build_image(compiled, board, Path(work))
     return True
 
 
@@ -174,7 +179,7 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
     inputs = _inputs(source, compiled)
     with tempfile.TemporaryDirectory(prefix="microai-") as work:
         tell(f"building for {board.name}")
-        firmware = _build(compiled, board, Path(work) / "model")
+        firmware = build_image(compiled, board, Path(work) / "model")
         harness = build(render_harness([]), board, Path(work) / "harness")
         with qemu.connect(firmware.elf, board, job.emulator) as link:
             measured = measure(link, compiled, inputs, board, tell, job.stepped)
@@ -191,7 +196,8 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
     return Deployment(report, measured)
 
 
-def _build(compiled: Compiled, board: Board, folder: Path) -> Firmware:
+def build_image(compiled: Compiled, board: Board, folder: Path) -> Firmware:
+    """The model with its harness; DoesNotFitError where it is too large."""
     try:
         sources = {**compiled.sources, **render_harness([compiled])}
         return build(sources, board, folder, compiled.libraries)

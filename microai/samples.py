@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from microai.errors import UsageError
-from microai.fixedpoint import quantize
+from microai.fixedpoint import dequantize, quantize
 from microai.graph import Graph, Node, replace_node
 from microai.op import Input
 from microai.ops import ArgMax, Reshape
-from microai.types import Array, Arrays, Quant
+from microai.types import Array, Arrays, QTensor, Quant
 
 
 def samples_of(graph: Graph, arrays: Mapping[str, Array], path: Path) -> Arrays:
@@ -138,6 +138,17 @@ def stored(graph: Graph, reals: Mapping[str, Array]) -> Arrays:
         else reals[n.name]
         for n in graph.inputs
     }
+
+
+def real(node: Node, array: Array) -> Array:
+    """A node's tensor, as stored, as real numbers."""
+    quant = node.type.quant
+    return dequantize(QTensor(array.astype(np.int64), quant)) if quant else array
+
+
+def spread(size: int, count: int) -> Array:
+    """`count` indices from the whole range, or all of them."""
+    return np.linspace(0, size - 1, min(size, count)).astype(np.int64)
 
 
 def raw(graph: Graph, samples: Mapping[str, Array]) -> Arrays:

@@ -9,15 +9,14 @@ import numpy as np
 from microai.device.measure import paced
 from microai.errors import Tell
 from microai.figures import Error, error
-from microai.fixedpoint import dequantize
 from microai.graph import Graph, Node
 from microai.interpret import batches, interpret
 from microai.op import Input
 from microai.quantize.observe import Range
 from microai.quantize.ptq import quantize
 from microai.quantize.scheme import SCHEMES, Scheme
-from microai.samples import indices_of
-from microai.types import INT_BITS, Array, Arrays, QTensor
+from microai.samples import indices_of, real
+from microai.types import INT_BITS, Array, Arrays
 from microai.verdict import share_correct
 
 Layer = tuple[str, ...]
@@ -151,9 +150,3 @@ def _found(graph: Graph, floats: Mapping[str, Array], names: tuple[str, ...]) ->
     values = interpret(graph, {node.name: floats[node.name] for node in graph.inputs})
     known = {node.name: node for node in graph.steps}
     return {n: real(known[n], values[n]) if n in known else floats[n] for n in names}
-
-
-def real(node: Node, array: Array) -> Array:
-    """A node's tensor as real numbers."""
-    quant = node.type.quant
-    return dequantize(QTensor(array.astype(np.int64), quant)) if quant else array

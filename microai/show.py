@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from microai.diagnose import Diagnosis
 from microai.errors import MismatchError
 from microai.exchange import Exported
 from microai.facts import check_facts, check_layers
@@ -17,7 +18,13 @@ from microai.pipeline import Deployment
 from microai.render import Compiled
 from microai.report import print_report
 from microai.study import Study
-from microai.tables import agreement_table, layers_table, study_table
+from microai.tables import (
+    agreement_table,
+    diagnosis_table,
+    layers_table,
+    scan_table,
+    study_table,
+)
 
 stderr = Console(stderr=True)
 stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
@@ -84,3 +91,18 @@ def show_export(exported: Exported, *, as_json: bool) -> None:
         stdout.print(agreement_table(exported.agreement))
     line = f"{exported.file}: {exported.format}, {exported.scheme}, {exported.bytes:,} bytes"
     stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def show_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
+    """The tables; MismatchError after them when the C gives other integers than the rules."""
+    if as_json:
+        print(json.dumps(diagnosis.to_json()))  # noqa: T201  rich would wrap it
+    else:
+        stdout.print(diagnosis_table(diagnosis))
+        worst = diagnosis.guilty
+        line = f"{worst.name} loses the most by itself: {worst.own_snr_db:.2f} dB are left"
+        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+        if diagnosis.scan is not None:
+            stdout.print(scan_table(diagnosis.scan))
+    if wrong := sum(one.total for one in diagnosis.executions if one.name != "torch"):
+        raise MismatchError(f"{wrong} values differ from the integer rules")

@@ -8,8 +8,11 @@ from rich.table import Table
 
 from microai.agreement import Agreement, Difference
 from microai.board import Board
+from microai.diagnose import Diagnosis
+from microai.differences import Row
 from microai.render import Compiled, macs
 from microai.report import number, percent
+from microai.sensitivity import Sensitivity
 from microai.study import Study
 from microai.summary import summaries
 from microai.support import Matrix
@@ -18,6 +21,10 @@ LEGEND = """s8, s16, s32, f32: storage of input, _w weights, _y output where the
 int: every integer storage; any: floats too; 1d, 2d: axes"""
 
 APART = """in steps of a layer's storage, each layer on our own inputs to it; float32: as it is"""
+
+ERRORS = """against the float network; alone: the layer's integer rule on its float inputs;
+largest: in steps of the storage; torch, host, target: elements unlike the integer rules'"""
+SCAN = """one layer in integers, all others in float32; SNR: of the network's outputs"""
 
 
 def boards_table(boards: Sequence[Board]) -> Table:
@@ -90,3 +97,42 @@ def agreement_table(agreement: Agreement) -> Table:
 
 def _apart(difference: Difference) -> tuple[str, str]:
     return f"{difference.largest:.3g}", percent(difference.share)
+
+
+def diagnosis_table(diagnosis: Diagnosis) -> Table:
+    """A line for each input and layer, then how many elements differ in all."""
+    title = f"{diagnosis.model}, {diagnosis.scheme}, {diagnosis.samples} samples"
+    table = Table("layer", "op", "storage", title=escape(title), title_justify="left",
+                  caption=ERRORS)  # fmt: skip
+    table.columns[0].overflow = "fold"
+    executed = diagnosis.executions
+    columns = ("SNR dB", "alone dB", "cosine", "largest", "saturated", *(e.name for e in executed))
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row in diagnosis.rows:
+        counts = (number(one.differing.get(row.name)) for one in executed)
+        table.add_row(escape(row.name), row.op, row.storage, *_figures(row), *counts)
+    if executed:
+        table.add_section()
+        table.add_row("all, conversions too", *[""] * 7, *(number(e.total) for e in executed))
+    return table
+
+
+def _figures(row: Row) -> tuple[str, ...]:
+    return (
+        f"{row.snr_db:.2f}", f"{row.own_snr_db:.2f}", f"{row.cosine:.6f}",
+        "-" if row.largest_steps is None else f"{row.largest_steps:.2f}",
+        "-" if row.saturation is None else percent(row.saturation),
+    )  # fmt: skip
+
+
+def scan_table(scan: Sequence[Sensitivity]) -> Table:
+    """A line for each layer, in each scheme its figures."""
+    table = Table("layer", "scheme", caption=SCAN)
+    table.columns[0].overflow = "fold"
+    for name in ("SNR dB", "accuracy", "weights B"):
+        table.add_column(name, justify="right")
+    for row in scan:
+        figures = (f"{row.snr_db:.2f}", percent(row.accuracy), f"{row.weights_bytes:,}")
+        table.add_row(escape(row.layer), row.scheme, *figures)
+    return table

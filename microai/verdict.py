@@ -15,14 +15,21 @@ FLOAT_TOLERANCE = 1e-5  # of a layer's largest value
 
 
 def mismatches(graph: Graph, inputs: Mapping[str, Array], found: Mapping[str, Array]) -> int:
-    """How many elements of the found tensors (the first samples') differ from the rules.
+    """How many elements of the found tensors (the first samples') differ from the rules."""
+    return sum(differing(graph, inputs, found).values())
+
+
+def differing(
+    graph: Graph, inputs: Mapping[str, Array], found: Mapping[str, Array]
+) -> dict[str, int]:
+    """How many elements of each found tensor (the first samples') differ from the rules.
 
     Integers must be equal; float32 may differ by 1e-5 of the tensor's largest value.
     """
     count = len(next(iter(found.values())))
     first = {name: array[:count] for name, array in inputs.items()}
     reference = interpret_only(graph, first, found)
-    return sum(_differing(array, reference[name]) for name, array in found.items())
+    return {name: _differing(array, reference[name]) for name, array in found.items()}
 
 
 def _differing(found: Array, expected: Array) -> int:

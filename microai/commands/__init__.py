@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The subcommands, in the order of --help."""
 
-from microai.commands import asking, deploying, studying
+from microai.commands import asking, deploying, quantizing, studying
 
-COMMANDS = (*deploying.COMMANDS, *studying.COMMANDS, *asking.COMMANDS)
+COMMANDS = (*deploying.COMMANDS, *quantizing.COMMANDS, *studying.COMMANDS, *asking.COMMANDS)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands about what integers do to a network."""
+
+from collections.abc import Callable
+
+from microai.curves import check_plotting, curves_svg
+from microai.diagnose import check_diagnosable, examine, fewer
+from microai.files import write_file
+from microai.options import (
+    BackendNames,
+    Calibration,
+    CmsisNn,
+    Data,
+    Emulate,
+    Json,
+    LayerSchemes,
+    Levels,
+    MaybeBoard,
+    MaybeModel,
+    Normalize,
+    PerChannel,
+    Qemu,
+    RoundingMode,
+    Samples,
+    Scan,
+    Scheme,
+    Seed,
+    Shape,
+    Svg,
+    check_names,
+    kernels_of,
+    levels_of,
+    question_of,
+    recipe_of,
+    target_of,
+)
+from microai.pipeline import Job, compile_source
+from microai.show import show_diagnosis, tell
+from microai.source import open_source, own_name, with_samples
+
+
+def diagnose(
+    model: MaybeModel = None,
+    data: Data = None,
+    scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
+    layer: LayerSchemes = None,
+    board: MaybeBoard = None,
+    emulate: Emulate = False,
+    backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
+    calibration: Calibration = None,
+    normalize: Normalize = "none",
+    input_shape: Shape = None,
+    samples: Samples = 50,
+    scan: Scan = True,
+    levels: Levels = None,
+    svg: Svg = None,
+    seed: Seed = 0,
+    qemu: Qemu = "qemu-system-arm",
+    as_json: Json = False,
+) -> None:
+    """Where accuracy goes: every layer in integers against float, and every execution of it."""
+    if svg:
+        check_plotting()
+    target = target_of(board or "stm32l4", qemu, emulate=emulate) if board or emulate else None
+    chosen = kernels_of(backend, cmsis_nn, qemu, tell)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
+    own = scheme if scheme and scheme != "f32" else "int8"
+    named = levels_of(levels or own, rounding, per_channel=per_channel)
+    question = question_of(model, input_shape, data, calibration, normalize, seed)
+    check_names(None, svg)
+    source = with_samples(open_source(question, tell), seed, tell)
+    check_diagnosable(source, recipe)
+    source = fewer(source, samples)
+    compiled = compile_source(source, recipe, own_name(model), tell)
+    job = Job(target, qemu) if target else None
+    diagnosis = examine(source, recipe, compiled, job, named if scan else None, tell)
+    if svg:
+        picture = curves_svg(diagnosis)
+        write_file(svg, lambda file: file.write(picture))
+    show_diagnosis(diagnosis, as_json=as_json)
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (diagnose,)
