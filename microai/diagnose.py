@@ -11,11 +11,10 @@ from microai.executions import executions
 from microai.graph import apply
 from microai.passes import FLOAT_PASSES
 from microai.pipeline import Job, Recipe, scheme_for
-from microai.quantize.observe import observe
 from microai.quantize.scheme import SCHEMES, Scheme, scheme_of
 from microai.render import Compiled
 from microai.samples import normalized, spread
-from microai.sensitivity import Sensitivity, scan
+from microai.sensitivity import Sensitivity, ranges_of, scan
 from microai.source import Source, calibration_reals
 
 
@@ -82,7 +81,8 @@ def examine(
         calibration = calibration_reals(source)
         assert calibration is not None
         labels = source.labels if len(source.graph.outputs) == 1 else None
-        scanned = scan(floats, observe(floats, calibration), levels, reals, labels, tell)
+        ranges = ranges_of(floats, calibration, levels)
+        scanned = scan(floats, ranges, levels, reals, labels, tell)
     count = len(next(iter(reals.values())))
     name = scheme_of(compiled.source)
     return Diagnosis(compiled.name, name, count, found, executed, scanned)

@@ -12,7 +12,7 @@ from microai.figures import Error, error
 from microai.graph import Graph, Node
 from microai.interpret import batches, interpret
 from microai.op import Input
-from microai.quantize.observe import Range
+from microai.quantize.observe import Range, observe
 from microai.quantize.ptq import quantize
 from microai.quantize.scheme import SCHEMES, Scheme
 from microai.samples import indices_of, real
@@ -21,6 +21,8 @@ from microai.verdict import share_correct
 
 Layer = tuple[str, ...]
 """Steps that are stored alike; the first one names the layer."""
+Ranges = Mapping[str, Range]
+"""What every input and activation reaches."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ def layers(graph: Graph) -> tuple[Layer, ...]:
 
 
 def scan(
-    graph: Graph, ranges: Mapping[str, Range], schemes: Mapping[str, Scheme],
+    graph: Graph, ranges: Mapping[str, Ranges], schemes: Mapping[str, Scheme],
     samples: Mapping[str, Array], labels: Array | None, tell: Tell,
 ) -> tuple[Sensitivity, ...]:  # fmt: skip
     """Each layer in each of the named schemes, on real samples (N, ...). `graph` is as FLOAT_PASSES
-    leave it, `ranges` what its tensors reach; labels are of its only output.
+    leave it, `ranges` has those of each scheme; labels are of its only output.
     """
     trials = [
-        _trial(graph, layer, name, scheme, ranges)
+        _trial(graph, layer, name, scheme, ranges[name])
         for layer in layers(graph)
         for name, scheme in schemes.items()
     ]
@@ -90,6 +92,17 @@ def scan(
     )  # fmt: skip
 
 
+def ranges_of(
+    graph: Graph, samples: Mapping[str, Array], schemes: Mapping[str, Scheme]
+) -> dict[str, Ranges]:
+    """The ranges that each scheme chooses on samples (N, ...)."""
+    widest = observe(graph, samples)
+    return {
+        name: widest if scheme.method == "minmax" else observe(graph, samples, scheme)
+        for name, scheme in schemes.items()
+    }
+
+
 def scores_of(graph: Graph) -> tuple[str, ...]:
     """The tensors that errors are of: the outputs, or in place of indices what they point into."""
     indices = indices_of(graph)
@@ -97,9 +110,7 @@ def scores_of(graph: Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys((first, *graph.outputs[1:])))
 
 
-def _trial(
-    graph: Graph, layer: Layer, name: str, scheme: Scheme, ranges: Mapping[str, Range]
-) -> Trial:
+def _trial(graph: Graph, layer: Layer, name: str, scheme: Scheme, ranges: Ranges) -> Trial:
     stored = quantize(graph, SCHEMES["f32"], ranges, dict.fromkeys(layer, scheme))
     weights = {i for step in layer for i in stored[step].inputs if i in stored.weights}
     bits = sum(stored[i].type.size * bits_of(stored[i]) for i in weights)

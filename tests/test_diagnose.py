@@ -225,15 +225,13 @@ def test_without_tools(guilty: list[str], monkeypatch: pytest.MonkeyPatch) -> No
 def test_sentences(guilty: list[str], tmp_path: Path) -> None:
     """What cannot be diagnosed, and what to pass."""
     (tmp_path / "int.mai").write_bytes(to_bytes(quantized("shared")))
-    names = "int8, int8x4, int16x8, qmn8, qmn16, qmn16-net"
+    names = ", ".join(name for name in SCHEMES if name != "f32")
     errors = {
         (*guilty,): f"nothing is stored in integers; pass --scheme, one of {names}",
         (*guilty, "--levels", "int8,f32"): (
             "--levels is 'int8,f32', expected schemes in integers, each once"
         ),
-        (*guilty, "--levels", "int9"): (
-            "--levels is 'int9', expected one of f32, int8, int8x4, int16x8, qmn8, qmn16, qmn16-net"
-        ),
+        (*guilty, "--levels", "int9"): (f"--levels is 'int9', expected one of f32, {names}"),
         (str(tmp_path / "int.mai"),): (
             "the model is quantized already, as int8; diagnose compares with the float network: "
             "pass that one"

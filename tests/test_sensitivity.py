@@ -15,7 +15,7 @@ from microai.passes import FLOAT_PASSES
 from microai.quantize.observe import observe
 from microai.quantize.ptq import quantize
 from microai.quantize.scheme import SCHEMES
-from microai.sensitivity import Sensitivity, layers, reached, scan
+from microai.sensitivity import Sensitivity, layers, ranges_of, reached, scan
 from tests.broken import GUILTY, broken, labels_by
 from tests.graphs import GRAPHS, Sketch, samples
 
@@ -27,7 +27,7 @@ def scanned(graph: Graph, *names: str, labelled: bool = False) -> tuple[Sensitiv
     reals = samples(graph, 80)
     labels = labels_by(graph, reals) if labelled else None
     schemes = {name: SCHEMES[name] for name in names}
-    return scan(graph, observe(graph, reals), schemes, reals, labels, lambda _: None)
+    return scan(graph, ranges_of(graph, reals, schemes), schemes, reals, labels, lambda _: None)
 
 
 def forked() -> Graph:
@@ -102,9 +102,9 @@ def test_errors_are_of_scores_not_of_indices() -> None:
     s.op("index", ArgMax(), "last")
     indexed = apply(s.graph("index"), FLOAT_PASSES)
     reals = samples(indexed, 80)
-    ranges = observe(indexed, reals)
-    labels = labels_by(indexed, reals)
-    rows = scan(indexed, ranges, {"int8": SCHEMES["int8"]}, reals, labels, lambda _: None)
+    labels, schemes = labels_by(indexed, reals), {"int8": SCHEMES["int8"]}
+    ranges = ranges_of(indexed, reals, schemes)
+    rows = scan(indexed, ranges, schemes, reals, labels, lambda _: None)
     assert rows == scanned(graph, "int8", labelled=True)
 
 
@@ -116,6 +116,19 @@ def test_an_output_that_a_layer_does_not_reach_is_as_it_was() -> None:
     assert both.snr_db > alone.snr_db  # more signal, no more noise
 
 
+def test_every_scheme_has_its_ranges() -> None:
+    """An average of the batches is narrower than all of them."""
+    graph = broken()
+    reals = samples(graph, 80)
+    cut = replace(SCHEMES["int8"], ranges="moving")
+    schemes = {"int8": SCHEMES["int8"], "int16x8": SCHEMES["int16x8"], "cut": cut}
+    ranges = ranges_of(graph, reals, schemes)
+    assert ranges["int8"] == ranges["int16x8"] == observe(graph, reals)
+    assert ranges["cut"]["third"][1] < ranges["int8"]["third"][1]
+    first, _, other = scan(graph, ranges, schemes, reals, None, lambda _: None)[:3]
+    assert first.snr_db != other.snr_db
+
+
 def test_progress_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line now and then."""
     clock = SimpleNamespace(monotonic=count(0, 2).__next__)
@@ -123,7 +136,8 @@ def test_progress_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = broken()
     reals = samples(graph, 70)  # two batches
     lines: list[str] = []
-    scan(graph, observe(graph, reals), {"int8": SCHEMES["int8"]}, reals, None, lines.append)
+    schemes = {"int8": SCHEMES["int8"]}
+    scan(graph, ranges_of(graph, reals, schemes), schemes, reals, None, lines.append)
     assert lines == [
         "ran 1 of 8 trials of the scan, 28 s left",
         "ran 3 of 8 trials of the scan, 13 s left",
