@@ -142,14 +142,14 @@ def recipe_of(
 
 
 def levels_of(
-    text: str, rounding: str, *, per_channel: bool
-) -> dict[str, schemes.Scheme]:  # fmt: skip
+    text: str, rounding: str, *, per_channel: bool, ranges: str
+) -> dict[str, schemes.Scheme]:
     """Schemes by name, or UsageError; each once, and none that stores nothing."""
     names = [name.strip() for name in text.split(",")]
     if "f32" in names or len(set(names)) < len(names):
         raise UsageError(f"--levels is {text!r}, expected schemes in integers, each once")
     return {
-        name: schemes.named(name, rounding, per_channel=per_channel, option="--levels")
+        name: schemes.named(name, rounding, ranges, per_channel=per_channel, option="--levels")
         for name in names
     }
 

@@ -20,6 +20,7 @@ from microai.options import (
     Normalize,
     PerChannel,
     Qemu,
+    RangeMethod,
     RoundingMode,
     Samples,
     Scan,
@@ -45,6 +46,7 @@ def diagnose(
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
     board: MaybeBoard = None,
     emulate: Emulate = False,
@@ -66,9 +68,9 @@ def diagnose(
         check_plotting()
     target = target_of(board or "stm32l4", qemu, emulate=emulate) if board or emulate else None
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel)
+    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
     own = scheme if scheme and scheme != "f32" else "int8"
-    named = levels_of(levels or own, rounding, per_channel=per_channel)
+    named = levels_of(levels or own, rounding, per_channel=per_channel, ranges=ranges)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(None, svg)
     source = with_samples(open_source(question, tell), seed, tell)
