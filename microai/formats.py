@@ -31,7 +31,7 @@ class Format:
         if len(ways) > 1 or len(set(options)) < len(options):
             raise ValueError(f"{text!r} says a thing twice")
         rounding = "floor" if "floor" in options else "nearest"
-        scheme = named(name, rounding, per_channel="channel" in options)
+        scheme = named(name, rounding, (*ways, "minmax")[0], per_channel="channel" in options)
         if scheme.activations is None and options:
             raise ValueError(f"{text!r}: f32 has no options")
         return cls(scheme, "qat" in options)

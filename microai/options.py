@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from microai.backend import Kernel
 from microai.backends import EVERY, kernels
 from microai.backends.cmsis_nn import CMSIS_NN, cmsis_nn
 from microai.board import Board, emulated, load_board
+from microai.checked import problems
 from microai.device.build import find_tool
 from microai.device.cmsis_nn import installed
 from microai.device.serial import attached
@@ -20,6 +22,7 @@ from microai.names import check_prefix
 from microai.pipeline import Recipe
 from microai.quantize import scheme as schemes
 from microai.quantize.scheme import SCHEMES
+from microai.settings import Training
 from microai.source import Question
 
 FILES = "file.py:factory, .pt2, .onnx, .tflite or .mai"
@@ -53,6 +56,13 @@ MaybeBoard = Annotated[
 ]
 Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board needed.")]
 Qemu = Annotated[str, typer.Option("--qemu", envvar="MICROAI_QEMU", help="The emulator's program.")]
+MaiFile = Annotated[Path, typer.Option("-o", "--out", help="The .mai file.")]
+Qat = Annotated[bool, typer.Option("--qat", help="Train on in integers, on the labelled --data.")]
+Epochs = Annotated[int, typer.Option("--epochs", help="Of --qat.")]
+LearningRate = Annotated[
+    float, typer.Option("--learning-rate", help="Of --qat, with Adam; it falls to 0.")
+]
+Batch = Annotated[int, typer.Option("--batch", help="Of --qat.")]
 Scheme = Annotated[
     str | None, typer.Option("--scheme", help=f"{', '.join(SCHEMES)}; default int8.")
 ]
@@ -139,6 +149,14 @@ def recipe_of(
         option = f"--layer {name}"
         named[name] = schemes.named(kind, rounding, ranges, per_channel=per_channel, option=option)
     return Recipe(own if asked else None, named, chosen)
+
+
+def training_of(epochs: int, learning_rate: float, batch: int) -> Training:
+    """How --qat trains, or UsageError."""
+    try:
+        return Training(epochs=epochs, learning_rate=learning_rate, batch=batch, optimizer="adam")
+    except ValidationError as error:
+        raise UsageError(f"options: {problems(error)}") from None
 
 
 def levels_of(

@@ -14,9 +14,11 @@ from microai.errors import MismatchError
 from microai.exchange import Exported
 from microai.facts import check_facts, check_layers
 from microai.files import write_file, write_npz
+from microai.graph import Graph
 from microai.pipeline import Deployment
+from microai.quantize.scheme import scheme_of
 from microai.render import Compiled
-from microai.report import print_report
+from microai.report import percent, print_report
 from microai.study import Study
 from microai.tables import (
     agreement_table,
@@ -25,6 +27,7 @@ from microai.tables import (
     scan_table,
     study_table,
 )
+from microai.tuning import Tuned
 
 stderr = Console(stderr=True)
 stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
@@ -80,6 +83,23 @@ def show_study(study: Study, *, as_json: bool) -> None:
     wrong = sum(row.report["mismatches"] for row in study.rows if row.report)
     if wrong:
         raise MismatchError(f"{wrong} values on the target differ from the reference")
+
+
+def show_quantized(graph: Graph, out: Path, tuned: Tuned | None, *, as_json: bool) -> None:
+    """The file, and what training on was good for."""
+    facts = {"schema": "microai.quantize/1", "file": str(out), "scheme": scheme_of(graph)}
+    if as_json:
+        shares = tuned and {
+            "samples": tuned.samples, "float": tuned.float_accuracy, "integers": tuned.accuracy,
+        }  # fmt: skip
+        print(json.dumps({**facts, "held_out": shares}))  # noqa: T201  rich would wrap it
+        return
+    if tuned:
+        stdout.print(
+            f"of {tuned.samples} samples held out: float {percent(tuned.float_accuracy)}, "
+            f"in integers {percent(tuned.accuracy)}", highlight=False,
+        )  # fmt: skip
+    stdout.print(f"{out}: {facts['scheme']}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_export(exported: Exported, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"tables", "options", "curves"},
     {"summary", "diagnose"},
     {"study", "exchange", "executions", "mixing"},
-    {"making"},
+    {"making", "tuning"},
     {"pipeline", "doctor", "sensitivity", "differences"},
     {"verdict", "agreement", "fit", "facts", "support"},
     {"source"},

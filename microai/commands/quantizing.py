@@ -3,22 +3,30 @@
 
 from collections.abc import Callable
 
+from microai import pipeline
 from microai.curves import check_plotting, curves_svg
 from microai.diagnose import check_diagnosable, examine, fewer
-from microai.files import write_file
+from microai.errors import UsageError
+from microai.files import check_writable, write_file
 from microai.options import (
     BackendNames,
+    Batch,
     Calibration,
     CmsisNn,
     Data,
     Emulate,
+    Epochs,
     Json,
     LayerSchemes,
+    LearningRate,
     Levels,
+    MaiFile,
     MaybeBoard,
     MaybeModel,
+    Model,
     Normalize,
     PerChannel,
+    Qat,
     Qemu,
     RangeMethod,
     RoundingMode,
@@ -34,10 +42,46 @@ from microai.options import (
     question_of,
     recipe_of,
     target_of,
+    training_of,
 )
 from microai.pipeline import Job, compile_source
-from microai.show import show_diagnosis, tell
+from microai.save import to_bytes
+from microai.show import show_diagnosis, show_quantized, tell
 from microai.source import open_source, own_name, with_samples
+from microai.tuning import tune
+
+
+def quantize(
+    model: Model,
+    out: MaiFile,
+    scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
+    layer: LayerSchemes = None,
+    qat: Qat = False,
+    epochs: Epochs = 10,
+    learning_rate: LearningRate = 5e-4,
+    batch: Batch = 64,
+    data: Data = None,
+    calibration: Calibration = None,
+    normalize: Normalize = "none",
+    input_shape: Shape = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Store a float network in integers, as a .mai file for all other commands."""
+    recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel, ranges=ranges)
+    question = question_of(model, input_shape, data, calibration, normalize, seed)
+    if out.suffix != ".mai":
+        raise UsageError(f"--out is {out}, expected a file that ends in .mai")
+    check_writable(out)
+    how = training_of(epochs, learning_rate, batch)
+    source = open_source(question, tell)
+    tuned = tune(source, recipe, how, seed, out.with_suffix(".pt"), tell) if qat else None
+    graph = tuned.graph if tuned else pipeline.stored_graph(source, recipe, tell)
+    write_file(out, lambda file: file.write(to_bytes(graph)))
+    show_quantized(graph, out, tuned, as_json=as_json)
 
 
 def diagnose(
@@ -85,4 +129,4 @@ def diagnose(
     show_diagnosis(diagnosis, as_json=as_json)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (diagnose,)
+COMMANDS: tuple[Callable[..., None], ...] = (quantize, diagnose)
