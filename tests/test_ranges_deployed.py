@@ -12,6 +12,7 @@ import torch
 
 from microai.commands.deploying import COMMANDS
 from microai.errors import UsageError
+from microai.formats import Format
 from microai.graph import Graph, verify
 from microai.interpret import interpret
 from microai.ops import CLAMPING
@@ -131,3 +132,10 @@ def test_every_command_that_takes_a_scheme_takes_ranges() -> None:
     taken = {command.__name__: set(signature(command).parameters) for command in COMMANDS}
     assert {name for name, options in taken.items() if "ranges" in options} == set(taken)
     assert all("scheme" in options for options in taken.values())
+
+
+def test_formats_of_experiment_files_name_a_method() -> None:
+    """Or take all values."""
+    assert Format.read("int8x4+mse").scheme == named("int8x4", ranges="mse")
+    assert Format.read("qmn6+floor+moving+qat").scheme == named("qmn6", "floor", "moving")
+    assert Format.read("qmn8").scheme == SCHEMES["qmn8"]
