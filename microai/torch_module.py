@@ -74,6 +74,7 @@ class IntegerModule(nn.Module):
         self.floats = apply(graph, FLOAT_PASSES)
         self.wanted = schemes_of(self.floats, scheme, layers)
         self.graph, self.schemes = convert(ptq.untie_biases(self.floats), self.wanted)
+        self.following = {name: _following(own) for name, own in self.schemes.items()}
         weights = self.graph.weights
         self.names = {name: i for i, name in enumerate(weights)}
         self.weights = nn.ParameterList(
@@ -96,6 +97,7 @@ class IntegerModule(nn.Module):
         ranges = observe(floats, samples, self.wanted)
         for name, place in self.places.items():
             self.ranges[place] = torch.tensor(ranges[name])
+        self.seen.fill_(0)
         self.steps.begin(self._proposed())
         self.seen.fill_(1)
 
@@ -152,7 +154,7 @@ class IntegerModule(nn.Module):
 
     def _proposed(self) -> ptq.Quants:
         ranges = {name: tuple(self.ranges[place].tolist()) for name, place in self.places.items()}
-        return ptq.propose(self.current(), self.schemes, ranges)
+        return ptq.propose(self.current(), self.following if self.seen else self.schemes, ranges)
 
     def _store_weights(
         self, values: Values, quants: ptq.Quants, scales: Values, arrays: Mapping[str, Array]
@@ -215,6 +217,11 @@ def _check(graph: Graph) -> None:
             raise UnsupportedError(
                 f"{node.name} gives indices, which have no gradient; train the network without it"
             )
+
+
+def _following(scheme: Scheme) -> Scheme:
+    """Once calibrated, learned steps need no search; Qm.n searches again at every step."""
+    return scheme if scheme.kind == "qmn" else replace(scheme, ranges="minmax")
 
 
 def _arranged(x: torch.Tensor, node: Node) -> torch.Tensor:
