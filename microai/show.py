@@ -3,12 +3,14 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from microai.datasets.dataset import contents
 from microai.diagnose import Diagnosis
 from microai.errors import MismatchError
 from microai.exchange import Exported
@@ -28,6 +30,7 @@ from microai.tables import (
     study_table,
 )
 from microai.tuning import Tuned
+from microai.types import Arrays
 
 stderr = Console(stderr=True)
 stdout = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has room for every name
@@ -100,6 +103,19 @@ def show_quantized(graph: Graph, out: Path, tuned: Tuned | None, *, as_json: boo
             f"in integers {percent(tuned.accuracy)}", highlight=False,
         )  # fmt: skip
     stdout.print(f"{out}: {facts['scheme']}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_data(files: Mapping[Path, Arrays], *, as_json: bool) -> None:
+    """What each file of a data set holds."""
+    if as_json:
+        rows = [{"file": str(file), **contents(arrays)} for file, arrays in files.items()]
+        print(json.dumps({"schema": "microai.data/1", "files": rows}))  # noqa: T201  as above
+        return
+    for file, arrays in files.items():
+        groups = f", {len(np.unique(arrays['group']))} groups" if "group" in arrays else ""
+        x, count = arrays["X"], len(arrays["classes"])
+        line = f"{file}: X {x.dtype} {x.shape}, {count} classes{groups}"
+        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_export(exported: Exported, *, as_json: bool) -> None:

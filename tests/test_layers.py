@@ -31,7 +31,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"ops", "graph"},
     {"op"},
     {"fixedpoint"},
-    {"files", "kernels", "checked", "figures"},
+    {"files", "kernels", "checked", "figures", "datasets"},
     {"types"},
     {"names", "extras"},
     {"errors", "paths"},

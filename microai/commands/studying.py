@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands around training."""
+"""The commands around training and data."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
-from microai.files import check_writable
+import typer
+
+from microai.datasets import DATASETS
+from microai.datasets.dataset import PARTS, convert
+from microai.errors import UsageError
+from microai.files import check_writable, write_npz
 from microai.options import (
     BackendNames,
     BoardName,
@@ -14,6 +20,7 @@ from microai.options import (
     ExperimentFile,
     Filters,
     Json,
+    Out,
     OwnOut,
     Qemu,
     Seeds,
@@ -23,7 +30,7 @@ from microai.options import (
 )
 from microai.pipeline import Job
 from microai.settings import changed, load_experiment
-from microai.show import show_study, tell
+from microai.show import show_data, show_study, tell
 from microai.study import Place, run_study
 
 
@@ -52,4 +59,28 @@ def train(
     show_study(run_study(what, place, tell), as_json=as_json)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (train,)
+def data(
+    kind: Annotated[str, typer.Argument(help=f"Of {', '.join(DATASETS)}.")],
+    out: Out,
+    archives: Annotated[
+        list[Path] | None, typer.Argument(help="As published: .zip, .tar.* or the unpacked folder.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take fewer samples than are published.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make KIND_train.npz and KIND_test.npz of a published data set's archives."""
+    if kind not in DATASETS:
+        raise UsageError(f"KIND is {kind!r}, expected one of {', '.join(DATASETS)}")
+    dataset = DATASETS[kind]
+    files = {part: out / f"{dataset.stem}_{part}.npz" for part in PARTS}
+    for file in files.values():
+        check_writable(file)
+    parts = convert(dataset, archives or [], tell, partial=partial)
+    for part, file in files.items():
+        write_npz(file, parts[part])
+    show_data({file: parts[part] for part, file in files.items()}, as_json=as_json)
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (train, data)
