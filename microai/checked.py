@@ -44,4 +44,10 @@ def _load(path: Path, kind: type[Checked], parse: Callable[[str], Any], language
 
 def problems(error: ValidationError) -> str:
     """Every problem a check found, in one line."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return "; ".join(_problem(each["loc"], each["msg"]) for each in error.errors())
+
+
+def _problem(place: tuple[int | str, ...], message: str) -> str:
+    """Where it is, unless it is of the whole file, and what."""
+    own = message.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, place))}: {own}" if place else own

@@ -43,6 +43,7 @@ class Task:
     seed: int
     train: LabelledSet
     held: LabelledSet | None
+    formats: tuple[str, ...]
     folder: Path
 
 
@@ -68,7 +69,7 @@ def networks(task: Task, tell: Tell) -> Iterator[Made]:
     }  # fmt: skip
     float_network = _made(task, "float", settings, partial(_float, task), tell)
     yield float_network
-    for text in what.deploy.formats:
+    for text in task.formats:
         tuning = what.tuning if Format.read(text).qat else None
         own = settings | {
             "format": text, "calibration": what.deploy.calibration,

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from microai.checked import Strict, load_json, load_toml, problems
 from microai.errors import UsageError
@@ -70,30 +70,34 @@ class Training(Strict):
         return self
 
 
+def _known(formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Formats that can be read, each once."""
+    for text in formats:
+        Format.read(text)
+    if len(set(formats)) < len(formats):
+        raise ValueError("a format is there twice")
+    return formats
+
+
+Formats = Annotated[tuple[str, ...], AfterValidator(_known)]
+
+
 class Deploy(Strict):
     """Storage formats (`microai.formats`), test samples to run on the target, training samples to
     calibrate on.
     """
 
-    formats: Annotated[tuple[str, ...], Field(min_length=1)]
+    formats: Annotated[Formats, Field(min_length=1)]
     samples: Count
     calibration: Count
 
-    @field_validator("formats")
-    @classmethod
-    def _known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
-        for text in formats:
-            Format.read(text)
-        if len(set(formats)) < len(formats):
-            raise ValueError("a format is there twice")
-        return formats
-
 
 class Runs(Strict):
-    """A width, and with how many seeds it is trained: 0, 1, and so on."""
+    """A width, with how many seeds it is trained (0, 1, and so on), and formats of its own."""
 
     filters: Count
     seeds: Count = 1
+    formats: Formats = ()
 
 
 class Experiment(Strict):
@@ -109,21 +113,24 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        tuned = [text for text in self.deploy.formats if Format.read(text).qat]
+        tuned = [text for run in self.runs for text in self.formats(run) if Format.read(text).qat]
         if bool(tuned) != bool(self.tuning):
             raise ValueError("[tuning] and a format with +qat need each other")
         if len({run.filters for run in self.runs}) < len(self.runs):
             raise ValueError("runs: a width is there twice")
         return self
 
+    def formats(self, run: Runs) -> tuple[str, ...]:
+        """Those of all runs, and its own."""
+        return tuple(dict.fromkeys(self.deploy.formats + run.formats))
+
 
 def changed(what: Experiment, filters: tuple[int, ...], seeds: int | None) -> Experiment:
     """The experiment with some widths or another number of seeds of the user's, or UsageError."""
-    known = {run.filters: run.seeds for run in what.runs}
-    runs = [
-        {"filters": width, "seeds": seeds if seeds is not None else known.get(width, 1)}
-        for width in filters or known
-    ]
+    known = {run.filters: run.model_dump() for run in what.runs}
+    runs = [known.get(width, {"filters": width}) for width in filters or known]
+    if seeds is not None:
+        runs = [run | {"seeds": seeds} for run in runs]
     try:
         return Experiment.model_validate(what.model_dump() | {"runs": runs})
     except ValidationError as error:

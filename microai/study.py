@@ -79,8 +79,11 @@ def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
         train, held = split(train, what.data.validation)
         tell(f"{len(held.y)} of {len(held.y) + len(train.y)} training samples are held out")
     write_file(place.out / "experiment.json", lambda file: file.write(resolved(what)))
-    tasks = [Task(what, run.filters, seed, train, held, place.out / f"{run.filters}-{seed}")
-             for run in what.runs for seed in range(run.seeds)]  # fmt: skip
+    tasks = [
+        Task(what, run.filters, seed, train, held, what.formats(run),
+             place.out / f"{run.filters}-{seed}")
+        for run in what.runs for seed in range(run.seeds)
+    ]  # fmt: skip
     made = [one for task in tasks for one in networks(task, tell)]
     judge = held or read_set(place.data / what.data.test)
     rows = tuple(_row(one, judge, place, tell) for one in made)

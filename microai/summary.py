@@ -31,6 +31,11 @@ class Summary:
     ram_bytes: int | None
 
     @property
+    def spread(self) -> str:
+        """The deviation, or a dash."""
+        return "-" if self.deviation is None else f"{self.deviation:.2%}"
+
+    @property
     def per_mac(self) -> str:
         """Instructions, or a dash."""
         return f"{self.instructions / self.macs:.2f}" if self.instructions and self.macs else "-"

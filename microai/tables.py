@@ -70,7 +70,7 @@ def study_table(study: Study) -> Table:
     for name in columns:
         table.add_column(name, justify="right")
     for group in summaries(study.rows):
-        cells = [group.seeds, group.samples, percent(group.mean), percent(group.deviation)]
+        cells = [group.seeds, group.samples, percent(group.mean), group.spread]
         sizes = (group.flash_bytes, group.weights_bytes, group.arena_bytes)
         table.add_row(
             str(group.filters), group.format, *map(str, cells), number(group.mismatches),

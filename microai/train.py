@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ from microai.settings import Training
 from microai.types import Array
 
 TOLD_S = 10.0  # seconds between two lines of progress
+DAMAGED = (
+    RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, UnpicklingError,
+)  # fmt: skip
 SEEDS = 1_000_003  # from one seed's epochs to the next seed's
 
 
@@ -215,10 +219,9 @@ def _resume(
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         history = [Epoch(*row) for row in state["history"]]
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except DAMAGED as error:
         raise UsageError(
-            f"{kept.path}: damaged: {reason}; delete it to train from the start"
+            f"{kept.path}: damaged ({type(error).__name__}); delete it to train from the start"
         ) from None
     tell(f"going on after epoch {len(history)}, from {kept.path}")
     return history

@@ -150,7 +150,7 @@ def test_gradients_are_those_of_the_float_network() -> None:
     name = next(name for name in module.names if module.graph[name].type.shape == (6, 3, 2))
     found = module.weights[module.names[name]].grad.movedim(-1, 1).flatten()
     assert functional.cosine_similarity(found, network[0].weight.grad.flatten(), dim=0) > 0.9999
-    assert 0.999 < found.norm() / network[0].weight.grad.norm() < 1.001
+    assert 0.998 < found.norm() / network[0].weight.grad.norm() < 1.002
 
 
 def test_steps_are_learned() -> None:
