@@ -63,6 +63,14 @@ def test_unknown_compression(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_without_a_name(tmp_path: Path) -> None:
+    """Is none of the set's, so nobody asks for it."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(zip_bytes({**archives.cifar10(), "nameless": b""}).replace(b"name", b"\0ame"))
+    parts = convert(SMALL["cifar10"], [path], print)
+    assert [len(arrays["X"]) for arrays in parts.values()] == [10, 2]
+
+
 def test_no_archive(tmp_path: Path) -> None:
     """A web page in its place."""
     path = tmp_path / "cifar-10-binary.zip"

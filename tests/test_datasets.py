@@ -14,7 +14,8 @@ from microai.datasets import DATASETS, fsdd, gtsrb, published
 from microai.datasets.dataset import Parts, convert
 from microai.datasets.mfcc import DCT, FILTERS, mfcc
 from microai.errors import UsageError
-from microai.files import load_arrays
+from microai.files import load_arrays, write_npz
+from microai.labelled import read_set
 from tests import archives
 from tests.archives import FILES, SMALL, tarred, unpacked, zip_bytes, zipped
 from tests.test_cli import Result
@@ -238,6 +239,19 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = load_arrays(out / "fsdd_mfcc_train.npz")
     assert arrays.keys() == {"X", "y", "classes", "group", "recording", "speakers"}
     assert arrays["y"].tolist() == [digit for digit in range(10) for _ in range(2)]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_experiments_take_the_files(kind: str, tmp_path: Path) -> None:
+    """As they are: samples, labels, as many classes as are published, groups to split by."""
+    train = converted(kind, zipped(FILES[kind](), tmp_path / "a.zip"))[0]["train"]
+    write_npz(tmp_path / "train.npz", train)
+    labelled = read_set(tmp_path / "train.npz", None if kind == "cifar10" else "group")
+    np.testing.assert_array_equal(labelled.x, train["X"].astype(np.float32))
+    assert labelled.y.tolist() == train["y"].tolist()
+    assert labelled.classes == len(DATASETS[kind].expected.train)
+    if kind != "cifar10":
+        np.testing.assert_array_equal(labelled.groups, train["group"])
 
 
 def test_published() -> None:

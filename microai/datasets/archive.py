@@ -108,7 +108,7 @@ def _zip(path: Path, source: Path | IO[bytes], folder: str = "") -> Iterator[Ent
             if not folder and name.endswith(".zip"):
                 inner = _content(path, name, info.file_size, read, INNER_BYTES)
                 yield from _zip(path, BytesIO(inner), f"{name}/")
-            elif not info.is_dir():
+            elif not name.endswith("/"):
                 yield name, info.file_size, read
 
 
