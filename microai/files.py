@@ -22,8 +22,7 @@ def load_arrays(path: Path) -> Arrays:
         with path.open("rb") as file:
             if file.read(4) not in (b"\x93NUM", b"PK\3\4"):
                 raise UsageError(f"{path}: not an .npy or .npz file")
-        loaded = np.load(path, allow_pickle=False)
-        arrays = {"X": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+        arrays = _loaded(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -36,6 +35,14 @@ def load_arrays(path: Path) -> Arrays:
     for name, array in arrays.items():
         _check_numbers(path, name, array)
     return arrays
+
+
+def _loaded(path: Path) -> Arrays:
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return {"X": loaded}
+    with loaded:
+        return dict(loaded)
 
 
 def _check_numbers(path: Path, name: str, array: Array) -> None:

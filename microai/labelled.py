@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from microai.datasets import published
 from microai.errors import UsageError
 from microai.files import load_arrays
 from microai.types import Array, Arrays, Bools
@@ -23,6 +24,7 @@ class LabelledSet:
     y: Array
     groups: Array | None
     classes: int
+    name: str = ""
 
     @property
     def digest(self) -> str:
@@ -32,16 +34,15 @@ class LabelledSet:
     def part(self, chosen: Bools | Array) -> "LabelledSet":
         """Some of its samples, by mask or index."""
         groups = None if self.groups is None else self.groups[chosen]
-        return LabelledSet(self.x[chosen], self.y[chosen], groups, self.classes)
+        return LabelledSet(self.x[chosen], self.y[chosen], groups, self.classes, self.name)
 
 
 def read_set(path: Path, group: str | None = None) -> LabelledSet:
     """X (N, ..., C), y (N,), `classes` and `scale` where they are there, and the named groups.
 
-    UsageError with what is wrong with them.
+    The name may hold one *, where one file is meant. UsageError with what is wrong with them.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file; --data-dir or MICROAI_DATA names its folder")
+    path = find_set(path)
     arrays = load_arrays(path)
     if missing := {"X", "y", *([group] if group else [])} - arrays.keys():
         raise UsageError(f"{path}: no array {min(missing)!r}; it has {', '.join(arrays)}")
@@ -50,7 +51,22 @@ def read_set(path: Path, group: str | None = None) -> LabelledSet:
     groups = arrays[group] if group else None
     if groups is not None and groups.shape != arrays["y"].shape:
         raise UsageError(f"{path}: {group} is {groups.shape}, expected one for each of y")
-    return LabelledSet((arrays["X"] * scale).astype(np.float32), arrays["y"], groups, classes)
+    x = (arrays["X"] * scale).astype(np.float32)
+    return LabelledSet(x, arrays["y"], groups, classes, path.name)
+
+
+def find_set(path: Path) -> Path:
+    """The one file that is meant; UsageError with where it is published."""
+    found = sorted(path.parent.glob(path.name))
+    if len(found) > 1:
+        raise UsageError(f"{path} is {' and '.join(each.name for each in found)}; name one of them")
+    if not found:
+        origin = published(path.name)
+        raise UsageError(
+            f"{path}: no such file; --data-dir or MICROAI_DATA names its folder"
+            + (f". {origin}" if origin else "")
+        )
+    return found[0]
 
 
 def split(data: LabelledSet, share: float, seed: int = 0) -> tuple[LabelledSet, LabelledSet]:
@@ -101,7 +117,8 @@ def _checked_scale(path: Path, arrays: Arrays) -> Array:
 
 def _checked_classes(path: Path, arrays: Arrays) -> int:
     y, names = arrays["y"], arrays.get("classes")
-    if y.dtype.kind not in "iu" or not 0 <= y.min() <= y.max() < max(len(y), 2):
+    many = max(len(y), 2 if names is None else len(names))
+    if y.dtype.kind not in "iu" or not 0 <= y.min() <= y.max() < many:
         raise UsageError(
             f"{path}: y is {y.dtype} from {y.min()} to {y.max()}, expected classes from 0 up"
         )

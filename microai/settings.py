@@ -31,7 +31,7 @@ class Data(Strict):
     """Files in the data folder, with X (N, ..., C), y (N,), and `scale` for each last index of X.
 
     `validation` is the share of the training set that `--validate` holds out, whole groups where
-    `group` names the array of whoever a sample is of.
+    `group` names the array of whoever a sample is of. A * in a name stands for any text.
     """
 
     train: FileName

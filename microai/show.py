@@ -112,7 +112,8 @@ def show_data(files: Mapping[Path, Arrays], *, as_json: bool) -> None:
         print(json.dumps({"schema": "microai.data/1", "files": rows}))  # noqa: T201  as above
         return
     for file, arrays in files.items():
-        groups = f", {len(np.unique(arrays['group']))} groups" if "group" in arrays else ""
+        number_of = contents(arrays)["groups"]
+        groups = f", {number_of} groups" if number_of else ""
         x, count = arrays["X"], len(arrays["classes"])
         line = f"{file}: X {x.dtype} {x.shape}, {count} classes{groups}"
         stdout.print(line, highlight=False, markup=False, soft_wrap=True)

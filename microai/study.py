@@ -4,6 +4,7 @@ and only then judged: on the test set, which nothing has read before, or on a he
 """
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -15,7 +16,7 @@ import numpy as np
 from microai.backend import Kernel
 from microai.errors import Tell
 from microai.files import write_file
-from microai.labelled import LabelledSet, read_set, split, spread
+from microai.labelled import LabelledSet, find_set, read_set, split, spread
 from microai.making import Made, Task, networks
 from microai.pipeline import Job, Recipe, compile_source, deploy
 from microai.quantize.scheme import SCHEMES
@@ -31,13 +32,16 @@ from microai.verdict import judged
 class Place:
     """The folder of the data and that of the results; what to run on, None: by the rules alone.
 
-    `validate`: judge by a part of the training set, and leave the test set alone.
+    `command` and `versions` go into the results. `validate`: judge by a part of the training set,
+    and leave the test set alone.
     """
 
     data: Path
     out: Path
     job: Job | None
     kernels: tuple[Kernel, ...]
+    command: str
+    versions: Mapping[str, str]
     validate: bool = False
 
 
@@ -49,6 +53,7 @@ class Row:
     seed: int
     format: str
     seconds: float
+    judging_seconds: float
     samples: int
     accuracy: float
     report: Mapping[str, Any] | None
@@ -62,19 +67,25 @@ class Study:
     judged_on: str
     rows: tuple[Row, ...]
 
+    @property
+    def seconds(self) -> float:
+        """Of all that took time, in however many sittings."""
+        return sum(row.seconds + row.judging_seconds for row in self.rows)
+
     def to_json(self) -> dict[str, object]:
         """The study as one object."""
         return {
             "schema": "microai.study/1", "experiment": self.what.model_dump(mode="json"),
-            "judged_on": self.judged_on, "rows": [asdict(row) for row in self.rows],
+            "judged_on": self.judged_on, "seconds": self.seconds,
+            "rows": [asdict(row) for row in self.rows],
         }  # fmt: skip
 
 
 def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
     """Train what is missing, then judge; the files go to `place.out`."""
     train, held = read_set(place.data / what.data.train, what.data.group), None
-    if not place.validate and not (place.data / what.data.test).is_file():
-        read_set(place.data / what.data.test)  # says now what is missing
+    if not place.validate:
+        find_set(place.data / what.data.test)  # says now what is missing
     if place.validate:
         train, held = split(train, what.data.validation)
         tell(f"{len(held.y)} of {len(held.y) + len(train.y)} training samples are held out")
@@ -87,8 +98,9 @@ def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
     made = [one for task in tasks for one in networks(task, tell)]
     judge = held or read_set(place.data / what.data.test)
     rows = tuple(_row(one, judge, place, tell) for one in made)
-    study = Study(what, f"a part of {what.data.train}" if held else what.data.test, rows)
-    text = json.dumps(study.to_json(), indent=1)
+    study = Study(what, f"a part of {held.name}" if held else judge.name, rows)
+    found = {**study.to_json(), "command": place.command, "versions": place.versions}
+    text = json.dumps(found, indent=1)
     write_file(place.out / "results.json", lambda file: file.write(text.encode()))
     return study
 
@@ -115,7 +127,7 @@ def _row(made: Made, judge: LabelledSet, place: Place, tell: Tell) -> Row:
 def _judged(
     made: Made, judge: LabelledSet, job: Job | None, kernels: tuple[Kernel, ...], tell: Tell
 ) -> Row:
-    graph, origin = made.graph, Path(made.task.what.data.test)
+    began, graph, origin = time.monotonic(), made.graph, Path(made.task.what.data.test)
     arrays = {"X": np.moveaxis(judge.x, -1, 1), "y": judge.y, "labels": judge.y}
     samples, labels = samples_of(graph, arrays, origin), labels_of(graph, arrays, origin)
     assert labels is not None
@@ -130,8 +142,9 @@ def _judged(
             source, compiled, replace(job, out=made.folder / "target"), tell
         ).report.to_json()
     return Row(
-        made.task.filters, made.task.seed, made.format, made.seconds, len(labels), share, report
-    )
+        made.task.filters, made.task.seed, made.format, made.seconds, time.monotonic() - began,
+        len(labels), share, report,
+    )  # fmt: skip
 
 
 def _source(made: Made, samples: Arrays, labels: Array, chosen: Array) -> Source:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from microai.datasets import DATASETS, fsdd, gtsrb, published
-from microai.datasets.dataset import Parts, convert
+from microai.datasets.dataset import GROUPS, Parts, convert
 from microai.datasets.mfcc import DCT, FILTERS, mfcc
 from microai.errors import UsageError
 from microai.files import load_arrays, write_npz
@@ -57,7 +57,7 @@ def test_uci_har(tmp_path: Path) -> None:
     np.testing.assert_allclose(train["X"], (samples + 1000 * np.arange(9)) / 1024, rtol=1e-7)
     assert train["channels"].tolist() == archives.SIGNALS
     assert (train["y"].tolist(), test["y"].tolist()) == ([0, 1, 2, 3, 4, 5], [0, 1, 3, 4, 5, 5])
-    assert (train["group"].tolist(), set(test["group"])) == ([1, 1, 1, 1, 3, 3], {2})
+    assert (train["subject"].tolist(), set(test["subject"])) == ([1, 1, 1, 1, 3, 3], {2})
     assert train["classes"][[0, 5]].tolist() == ["WALKING", "LAYING"]
 
 
@@ -82,8 +82,8 @@ def test_fsdd(tmp_path: Path) -> None:
         assert arrays["X"].shape == (20, 39, 13)
         assert arrays["X"].dtype == np.float32
         assert arrays["y"].tolist() == [digit for digit in range(10) for _ in range(2)]
-        assert arrays["speakers"][arrays["group"]].tolist() == ["george", "theo"] * 10
-        for row, digit, speaker in zip(arrays["X"], arrays["y"], arrays["group"], strict=True):
+        assert arrays["speakers"][arrays["speaker"]].tolist() == ["george", "theo"] * 10
+        for row, digit, speaker in zip(arrays["X"], arrays["y"], arrays["speaker"], strict=True):
             name = archives.SPEAKERS[speaker]
             np.testing.assert_array_equal(row, mfcc(archives.noise(digit, name, recording)))
 
@@ -95,13 +95,13 @@ def test_gtsrb(tmp_path: Path) -> None:
     assert train["X"].shape == (46, 32, 32, 3)
     assert train["X"].dtype == np.uint8
     assert train["y"].tolist() == [0, 1, 1, 1, 1, *range(2, 43)]
-    assert train["group"].tolist() == [0, 1, 1, 2, 2, *range(3, 44)]
+    assert train["track"].tolist() == [0, 1, 1, 2, 2, *range(3, 44)]
     assert train["X"][2, 0, [0, 13, 18, 31]].tolist() == [
         [2, 1, 1], [2, 1, 1], [102, 101, 101], [102, 101, 101],
     ]  # fmt: skip
     assert test["y"].tolist() == [7, 42, 0]
     assert test["X"][:, 31, 0].tolist() == [[1, 0, 0], [2, 1, 1], [3, 2, 2]]
-    assert "group" not in test
+    assert "track" not in test
 
 
 def test_gtsrb_of_several_archives(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_fsdd_mfcc_of_real_recordings(capsys: pytest.CaptureFixture[str]) -> Non
     own, other = parts["test"], load_arrays(folder / "fsdd_mfcc_test_a.npz")
     order = np.lexsort((other["index"], other["speaker"], other["y"]))
     assert own["speakers"].tolist() == other["speakers"].tolist()
-    for name, theirs in (("y", "y"), ("group", "speaker"), ("recording", "index")):
+    for name, theirs in (("y", "y"), ("speaker", "speaker"), ("recording", "index")):
         np.testing.assert_array_equal(own[name], other[theirs][order])
     assert np.abs(own["X"] - other["X"][order]).max() <= 1e-5  # values go to 70
 
@@ -237,7 +237,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "samples_per_class": dict.fromkeys(fsdd.CLASSES, 2), "groups": 2,
     }  # fmt: skip
     arrays = load_arrays(out / "fsdd_mfcc_train.npz")
-    assert arrays.keys() == {"X", "y", "classes", "group", "recording", "speakers"}
+    assert arrays.keys() == {"X", "y", "classes", "speaker", "recording", "speakers"}
     assert arrays["y"].tolist() == [digit for digit in range(10) for _ in range(2)]
 
 
@@ -246,12 +246,14 @@ def test_experiments_take_the_files(kind: str, tmp_path: Path) -> None:
     """As they are: samples, labels, as many classes as are published, groups to split by."""
     train = converted(kind, zipped(FILES[kind](), tmp_path / "a.zip"))[0]["train"]
     write_npz(tmp_path / "train.npz", train)
-    labelled = read_set(tmp_path / "train.npz", None if kind == "cifar10" else "group")
+    group = next((name for name in GROUPS if name in train), None)
+    labelled = read_set(tmp_path / "train.npz", group)
     np.testing.assert_array_equal(labelled.x, train["X"].astype(np.float32))
     assert labelled.y.tolist() == train["y"].tolist()
     assert labelled.classes == len(DATASETS[kind].expected.train)
-    if kind != "cifar10":
-        np.testing.assert_array_equal(labelled.groups, train["group"])
+    assert (group is None) == (kind == "cifar10")
+    if group:
+        np.testing.assert_array_equal(labelled.groups, train[group])
 
 
 def test_published() -> None:

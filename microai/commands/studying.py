@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands around training and data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,7 @@ import typer
 from microai.datasets import DATASETS
 from microai.datasets.dataset import PARTS, convert
 from microai.errors import UsageError
-from microai.files import check_writable, write_npz
+from microai.files import check_writable, write_file, write_npz
 from microai.options import (
     BackendNames,
     BoardName,
@@ -29,9 +29,11 @@ from microai.options import (
     target_of,
 )
 from microai.pipeline import Job
+from microai.results import read_results, results_page
 from microai.settings import changed, load_experiment
-from microai.show import show_data, show_study, tell
+from microai.show import show_data, show_study, stdout, tell
 from microai.study import Place, run_study
+from microai.versions import versions
 
 
 def train(
@@ -55,8 +57,32 @@ def train(
     folder = out or Path("build") / (Path(file).stem + ("-validated" if validate else ""))
     check_writable(folder / "results.json")
     job = Job(target_of(board, qemu, emulate=True), qemu) if emulate else None
-    place = Place(data_dir, folder, job, kernels_of(backend, cmsis_nn, qemu, tell), validate)
+    options = {"--board": board, "--emulate": emulate, "--backend": backend, "--seeds": seeds,
+               "--filters": filters, "--validate": validate}  # fmt: skip
+    tools = versions(*(["arm-none-eabi-gcc", qemu] if job else []))
+    chosen = kernels_of(backend, cmsis_nn, qemu, tell)
+    place = Place(data_dir, folder, job, chosen, _typed(file, options), tools, validate)
     show_study(run_study(what, place, tell), as_json=as_json)
+
+
+def _typed(file: str, options: Mapping[str, object]) -> str:
+    """The command without what differs from machine to machine."""
+    words = ["microai", "train", file]
+    for name, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            if each not in (None, False):
+                words += [name] if each is True else [name, str(each)]
+    return " ".join(words)
+
+
+def results(
+    studies: Annotated[list[Path], typer.Argument(help="The results.json of each.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The Markdown file.")],
+) -> None:
+    """Write the results of studies as one page."""
+    page = results_page([read_results(path) for path in studies])
+    write_file(out, lambda file: file.write(page.encode()))
+    stdout.print(f"{out}: {len(studies)} studies", highlight=False, markup=False, soft_wrap=True)
 
 
 def data(
@@ -83,4 +109,4 @@ def data(
     show_data({file: parts[part] for part, file in files.items()}, as_json=as_json)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (train, data)
+COMMANDS: tuple[Callable[..., None], ...] = (train, results, data)

@@ -14,7 +14,10 @@ from microai.types import Arrays
 
 PARTS = ("train", "test")
 Parts = dict[str, Arrays]
-"""Arrays of each part: X (N, ...) channels last, y (N,) from 0, `classes` and perhaps `group`."""
+"""Arrays of each part: X (N, ...) channels last, y (N,) from 0, `classes`, perhaps a group."""
+
+GROUPS = ("subject", "speaker", "track")
+"""Whoever or whatever a sample is of."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,11 @@ def _check_counts(dataset: DataSet, part: str, arrays: Arrays, tell: Tell | None
 
 def contents(arrays: Arrays) -> dict[str, object]:
     """What one part holds, in figures."""
+    groups = [arrays[name] for name in GROUPS if name in arrays]
     counts = np.bincount(arrays["y"], minlength=len(arrays["classes"])).tolist()
     return {
         "dtype": str(arrays["X"].dtype),
         "shape": list(arrays["X"].shape),
         "samples_per_class": dict(zip(arrays["classes"].tolist(), counts, strict=True)),
-        "groups": len(np.unique(arrays["group"])) if "group" in arrays else None,
+        "groups": len(np.unique(groups[0])) if groups else None,
     }

@@ -28,7 +28,7 @@ Row = tuple[int, int, int]
 
 
 def read(paths: Sequence[Path], _: Expected) -> Parts:
-    """X float32 (N, 39, 13), y, and the index in `speakers` as `group`; by digit and speaker."""
+    """X float32 (N, 39, 13), y, and the index in `speakers` as `speaker`; by digit and speaker."""
     rows: dict[Row, Floats] = {}
     for found in find(paths, FILES, LIMIT_BYTES):
         row = _row(found)
@@ -44,7 +44,7 @@ def _part(rows: dict[Row, Floats], chosen: list[Row]) -> Arrays:
     table = np.array(chosen, np.uint8).reshape(-1, 3)
     return {
         "X": np.array([rows[row] for row in chosen], np.float32), "y": table[:, 0],
-        "classes": np.array(CLASSES), "group": table[:, 1], "recording": table[:, 2],
+        "classes": np.array(CLASSES), "speaker": table[:, 1], "recording": table[:, 2],
         "speakers": np.array(SPEAKERS),
     }  # fmt: skip
 

@@ -51,7 +51,7 @@ Row = tuple[int, ...]
 
 
 def read(paths: Sequence[Path], _: Expected) -> Parts:
-    """X uint8 (N, 32, 32, 3) in RGB, y, and in train one number for each track as `group`.
+    """X uint8 (N, 32, 32, 3) in RGB, y, and in train one number for each track as `track`.
 
     Bilinear as Pillow does it, which averages over what a pixel covers when it shrinks.
     """
@@ -73,7 +73,7 @@ def read(paths: Sequence[Path], _: Expected) -> Parts:
     tracks = np.unique(rows[:, :2], axis=0, return_inverse=True)[1].reshape(-1)
     ids = np.array([labels[row] for row in sorted(test)], np.uint8)
     return {
-        "train": {**_part(train, rows[:, 0].astype(np.uint8)), "group": tracks.astype(np.int32)},
+        "train": {**_part(train, rows[:, 0].astype(np.uint8)), "track": tracks.astype(np.int32)},
         "test": _part(test, ids),
     }
 

@@ -35,7 +35,7 @@ Tables = dict[tuple[str, ...], Array]
 
 
 def read(paths: Sequence[Path], expected: Expected) -> Parts:
-    """X float32 (N, 128, 9) in g and rad/s, y, and the subject 1 to 30 as `group`."""
+    """X float32 (N, 128, 9) in g and rad/s, y, and the `subject` 1 to 30."""
     tables: Tables = {}
     for found in find(paths, FILES, LIMIT_BYTES):
         check_content(found, expected)
@@ -44,7 +44,7 @@ def read(paths: Sequence[Path], expected: Expected) -> Parts:
             for part in PARTS for name in (*CHANNELS, "y", "subject")}  # fmt: skip
     require(paths, list(keys), [name for name, key in keys.items() if key in tables])
     parts = {part: _part(part, tables) for part in PARTS}
-    if both := set(parts["train"]["group"].tolist()) & set(parts["test"]["group"].tolist()):
+    if both := set(parts["train"]["subject"].tolist()) & set(parts["test"]["subject"].tolist()):
         raise UsageError(f"subject {min(both)} is in train and in test; pass the published archive")
     return parts
 
@@ -90,7 +90,7 @@ def _part(part: str, tables: Tables) -> Arrays:
         )
     return {
         "X": np.stack(signals, axis=-1), "y": y - np.uint8(1), "classes": np.array(CLASSES),
-        "group": subject, "channels": np.array(CHANNELS),
+        "subject": subject, "channels": np.array(CHANNELS),
     }  # fmt: skip
 
 
