@@ -53,6 +53,8 @@ def _section(study: dict[str, Any]) -> str:
     found = summaries(rows)
     floats = {each.filters: each.mean for each in found if each.format == "float"}
     lines += [_line(_cells(each, floats[each.filters])) for each in found]
+    refused = dict.fromkeys((row.filters, row.format, row.refused) for row in rows if row.refused)
+    lines += [f"\n{filters} filters, {form}: {why}" for filters, form, why in refused]
     return "\n".join([*lines, ""])
 
 

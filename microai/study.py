@@ -47,7 +47,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Row:
-    """One network in one format: on all samples by its rules, on some by the target (`report`)."""
+    """One network in one format: on all samples by its rules, on some by the target (`report`), or
+    why it is not on the target (`refused`).
+    """
 
     filters: int
     seed: int
@@ -57,6 +59,7 @@ class Row:
     samples: int
     accuracy: float
     report: Mapping[str, Any] | None
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _judged(
     samples, labels = samples_of(graph, arrays, origin), labels_of(graph, arrays, origin)
     assert labels is not None
     share = judged(graph, stored(graph, normalized(graph, samples)), labels)
-    report = None
+    report, refused = None, ""
     if job:
         chosen = spread(len(labels), made.task.what.deploy.samples)
         source = _source(made, samples, labels, chosen)
@@ -143,7 +146,7 @@ def _judged(
         ).report.to_json()
     return Row(
         made.task.filters, made.task.seed, made.format, made.seconds, time.monotonic() - began,
-        len(labels), share, report,
+        len(labels), share, report, refused,
     )  # fmt: skip
 
 
