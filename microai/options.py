@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line's arguments and options, each described once."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -78,7 +80,16 @@ RangeMethod = Annotated[
 ]
 Levels = Annotated[
     str | None,
-    typer.Option("--levels", help="Schemes a layer may have, as in int8x4,int8,int16x8."),
+    typer.Option("--levels", help="Schemes a layer may have, as in qmn8,qmn16."),
+]
+LEVELS = "int8x4,int8,int16x8"
+MixedHow = Annotated[
+    str | None,
+    typer.Option("--mixed", help=f"auto: for each layer one of --levels, if not given {LEVELS}."),
+]
+MaxDrop = Annotated[
+    str | None,
+    typer.Option("--max-drop", help="Of accuracy against float, as in 1% or 0.01; default 1%."),
 ]
 Svg = Annotated[Path | None, typer.Option("--svg", help="A file for the curves.")]
 Samples = Annotated[
@@ -170,6 +181,32 @@ def levels_of(
         name: schemes.named(name, rounding, ranges, per_channel=per_channel, option="--levels")
         for name in names
     }
+
+
+def mixes(mixed: str | None, needing: Mapping[str, object], barred: Mapping[str, object]) -> bool:
+    """Whether --mixed auto was asked for; UsageError for options given that need it, or that say
+    otherwise which schemes to take.
+    """
+    if mixed not in (None, "auto"):
+        raise UsageError(f"--mixed is {mixed!r}, expected auto")
+    stray = [name for name, value in (barred if mixed else needing).items() if value]
+    if stray and mixed:
+        raise UsageError(f"--mixed auto chooses among --levels; leave {stray[0]} out")
+    if stray:
+        raise UsageError(f"{stray[0]} needs --mixed auto")
+    return mixed is not None
+
+
+def share_of(text: str) -> float:
+    """1% or 0.01 as 0.01, or UsageError."""
+    number, percent = (text[:-1], 100) if text.endswith("%") else (text, 1)
+    try:
+        share = float(number) / percent
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise UsageError(f"--max-drop is {text!r}, expected a share as in 1% or 0.01")
+    return share
 
 
 def format_of(name: str, out: Path) -> str:

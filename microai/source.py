@@ -46,6 +46,7 @@ class Source:
     raw: bool = False
     scheme: Scheme | None = None  # the file's own
     borrowed: bool = False  # calibration samples are the ones to run
+    calibration_labels: Array | None = None  # the example's, or of `with_calibration_labels`
 
     @property
     def quantized(self) -> bool:
@@ -75,6 +76,14 @@ def open_source(question: Question, tell: Tell) -> Source:
     if source.calibration is None:
         raise UsageError("--normalize zscore needs --calibration or --data to measure on")
     return replace(source, graph=with_statistics(source.graph, source.calibration))
+
+
+def with_calibration_labels(source: Source, question: Question) -> Source:
+    """With the class numbers of the calibration file, where it has any."""
+    path = question.calibration
+    if path is None:
+        return source
+    return replace(source, calibration_labels=labels_of(source.graph, load_arrays(path), path))
 
 
 def open_raw(question: Question, path: Path, tell: Tell) -> Source:
@@ -155,4 +164,6 @@ def _digits(question: Question, tell: Tell) -> Source:
     samples = samples_of(graph, {"X": data.test_images}, Path("digits"))
     if question.normalize == "zscore":
         graph = with_statistics(graph, calibration)
-    return Source(graph, samples, calibration, data.test_labels)
+    return Source(
+        graph, samples, calibration, data.test_labels, calibration_labels=data.labels
+    )  # fmt: skip

@@ -12,7 +12,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"commands"},
     {"show"},
     {"tables", "options", "curves", "results"},
-    {"summary", "diagnose"},
+    {"summary", "diagnose", "mixture"},
     {"study", "exchange", "executions", "mixing"},
     {"making", "tuning"},
     {"pipeline", "doctor", "sensitivity", "differences"},

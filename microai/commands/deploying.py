@@ -13,7 +13,9 @@ from microai.board import emulated, load_board
 from microai.errors import UsageError
 from microai.exchange import export_source
 from microai.files import check_writable
+from microai.mixture import Wish, mixed_recipe
 from microai.options import (
+    LEVELS,
     BackendNames,
     BoardName,
     Calibration,
@@ -22,7 +24,10 @@ from microai.options import (
     Emulate,
     Json,
     LayerSchemes,
+    Levels,
+    MaxDrop,
     MaybeModel,
+    MixedHow,
     Model,
     Name,
     Normalize,
@@ -38,8 +43,11 @@ from microai.options import (
     check_names,
     format_of,
     kernels_of,
+    levels_of,
+    mixes,
     question_of,
     recipe_of,
+    share_of,
     target_of,
 )
 from microai.pipeline import Job
@@ -51,7 +59,7 @@ from microai.show import (
     stdout,
     tell,
 )
-from microai.source import open_raw, open_source, own_name, with_samples
+from microai.source import open_raw, open_source, own_name, with_calibration_labels, with_samples
 
 
 def deploy(
@@ -63,6 +71,9 @@ def deploy(
     per_channel: PerChannel = False,
     ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
+    mixed: MixedHow = None,
+    max_drop: MaxDrop = None,
+    levels: Levels = None,
     backend: BackendNames = None,
     cmsis_nn: CmsisNn = None,
     name: Name = None,
@@ -79,9 +90,16 @@ def deploy(
     target = target_of(board, qemu, emulate=emulate)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
+    automatic = mixes(mixed, {"--max-drop": max_drop, "--levels": levels},
+                      {"--scheme": scheme, "--layer": layer})  # fmt: skip
+    named = levels_of(levels or LEVELS, rounding, per_channel=per_channel, ranges=ranges)
+    wish = Wish(named, share_of(max_drop or "1%"))
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, tell), seed, tell)
+    if automatic:
+        labelled = with_calibration_labels(source, question)
+        recipe = mixed_recipe(labelled, wish, chosen, target, out, tell)
     compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
     done = pipeline.deploy(source, compiled, Job(target, qemu, out), tell)
     show_deployment(done, as_json=as_json)
