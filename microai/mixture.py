@@ -218,17 +218,16 @@ def selected(source: Source, tell: Tell) -> Selection:
 
 
 def mixed_recipe(
-    source: Source, wish: Wish, kernels: tuple[Kernel, ...], board: Board | None, out: Path,
+    source: Source, wish: Wish, kernels: tuple[Kernel, ...], board: Board | None, record: Path,
     tell: Tell,
 ) -> Recipe:  # fmt: skip
-    """Choose, write down in `out`/mixed.json and say what was chosen; UsageError, behind that,
-    where no mixed network keeps the wish.
+    """Choose, write all that was tried into `record` and say what was chosen; UsageError, behind
+    that, where no mixed network keeps the wish.
     """
     chosen = choose(source, wish, kernels, board, tell)
-    path = out / "mixed.json"
-    write_file(path, lambda file: file.write(chosen.to_bytes()))
+    write_file(record, lambda file: file.write(chosen.to_bytes()))
     tell(f"chosen: {chosen.options}")
-    tell(f"{chosen.found}; float {percent(chosen.float_accuracy)}; all that was tried: {path}")
+    tell(f"{chosen.found}; float {percent(chosen.float_accuracy)}; all that was tried: {record}")
     if not chosen.reached:
         raise UsageError(chosen.shortfall)
     return chosen.recipe(kernels)

@@ -20,7 +20,7 @@ from microai.options import LEVELS, levels_of, recipe_of, share_of
 from microai.pipeline import compile_source
 from microai.quantize.scheme import SCHEMES, named
 from microai.render import STACK_BYTES
-from microai.save import model_id, to_bytes
+from microai.save import load, model_id, to_bytes
 from microai.sensitivity import ranges_of
 from microai.source import Question, Source, open_source
 from tests.broken import GUILTY, broken, labels_by
@@ -223,6 +223,19 @@ def test_deployed_it_is_exact_and_written_down(files: list[str], qemu: str, tmp_
     assert (record["scheme"], record["layers"]) == ("qmn8", {GUILTY: "qmn16"})
     assert record["samples"] == COUNT
     assert {"uniform", "tried", "scan", "options", "float_accuracy", "max_drop"} <= set(record)
+
+
+def test_quantized_it_is_a_file(files: list[str], tmp_path: Path) -> None:
+    """What was tried lies beside it; the same network in integers as deploy would make."""
+    out, data = tmp_path / "int.mai", files[:5]
+    arguments = ("--levels", "qmn8,qmn16", "--max-drop", "5%", "--mixed", "auto")
+    result = Result("quantize", *data, "-o", str(out), *arguments)
+    assert (result.code, result.stdout) == (0, f"{out}: mixed\n")
+    record = json.loads((tmp_path / "int.mixed.json").read_text())
+    assert (record["layers"], record["board"]) == ({GUILTY: "qmn16"}, None)
+    assert load(out)[GUILTY].type.dtype == "int16"
+    result = Result("quantize", *data, "-o", str(out), *arguments, "--scheme", "int8")
+    assert result.message == "--mixed auto chooses among --levels; leave --scheme out"
 
 
 def test_what_cannot_be_kept_is_written_down_too(files: list[str], tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def deploy(
     source = with_samples(open_source(question, tell), seed, tell)
     if automatic:
         labelled = with_calibration_labels(source, question)
-        recipe = mixed_recipe(labelled, wish, chosen, target, out, tell)
+        recipe = mixed_recipe(labelled, wish, chosen, target, out / "mixed.json", tell)
     compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
     done = pipeline.deploy(source, compiled, Job(target, qemu, out), tell)
     show_deployment(done, as_json=as_json)

@@ -4,11 +4,14 @@
 from collections.abc import Callable
 
 from microai import pipeline
+from microai.backends import kernels
 from microai.curves import check_plotting, curves_svg
 from microai.diagnose import check_diagnosable, examine, fewer
 from microai.errors import UsageError
 from microai.files import check_writable, write_file
+from microai.mixture import Wish, mixed_recipe
 from microai.options import (
+    LEVELS,
     BackendNames,
     Batch,
     Calibration,
@@ -21,8 +24,10 @@ from microai.options import (
     LearningRate,
     Levels,
     MaiFile,
+    MaxDrop,
     MaybeBoard,
     MaybeModel,
+    MixedHow,
     Model,
     Normalize,
     PerChannel,
@@ -39,15 +44,17 @@ from microai.options import (
     check_names,
     kernels_of,
     levels_of,
+    mixes,
     question_of,
     recipe_of,
+    share_of,
     target_of,
     training_of,
 )
 from microai.pipeline import Job, compile_source
 from microai.save import to_bytes
 from microai.show import show_diagnosis, show_quantized, tell
-from microai.source import open_source, own_name, with_samples
+from microai.source import open_source, own_name, with_calibration_labels, with_samples
 from microai.tuning import tune
 
 
@@ -59,6 +66,9 @@ def quantize(
     per_channel: PerChannel = False,
     ranges: RangeMethod = "minmax",
     layer: LayerSchemes = None,
+    mixed: MixedHow = None,
+    max_drop: MaxDrop = None,
+    levels: Levels = None,
     qat: Qat = False,
     epochs: Epochs = 10,
     learning_rate: LearningRate = 5e-4,
@@ -72,12 +82,19 @@ def quantize(
 ) -> None:
     """Store a float network in integers, as a .mai file for all other commands."""
     recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel, ranges=ranges)
+    automatic = mixes(mixed, {"--max-drop": max_drop, "--levels": levels},
+                      {"--scheme": scheme, "--layer": layer})  # fmt: skip
+    named = levels_of(levels or LEVELS, rounding, per_channel=per_channel, ranges=ranges)
+    wish = Wish(named, share_of(max_drop or "1%"))
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     if out.suffix != ".mai":
         raise UsageError(f"--out is {out}, expected a file that ends in .mai")
     check_writable(out)
     how = training_of(epochs, learning_rate, batch)
     source = open_source(question, tell)
+    if automatic:
+        labelled, record = with_calibration_labels(source, question), out.with_suffix(".mixed.json")
+        recipe = mixed_recipe(labelled, wish, kernels(), None, record, tell)
     tuned = tune(source, recipe, how, seed, out.with_suffix(".pt"), tell) if qat else None
     graph = tuned.graph if tuned else pipeline.stored_graph(source, recipe, tell)
     write_file(out, lambda file: file.write(to_bytes(graph)))
