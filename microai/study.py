@@ -24,7 +24,6 @@ from microai.samples import labels_of, normalized, samples_of, stored
 from microai.save import to_bytes
 from microai.settings import Experiment, resolved
 from microai.source import Source
-from microai.types import Array, Arrays
 from microai.verdict import judged
 
 
@@ -130,27 +129,30 @@ def _row(made: Made, judge: LabelledSet, place: Place, tell: Tell) -> Row:
 def _judged(
     made: Made, judge: LabelledSet, job: Job | None, kernels: tuple[Kernel, ...], tell: Tell
 ) -> Row:
-    began, graph, origin = time.monotonic(), made.graph, Path(made.task.what.data.test)
+    began, graph, origin = time.monotonic(), made.graph, Path(judge.name)
     arrays = {"X": np.moveaxis(judge.x, -1, 1), "y": judge.y, "labels": judge.y}
     samples, labels = samples_of(graph, arrays, origin), labels_of(graph, arrays, origin)
     assert labels is not None
     share = judged(graph, stored(graph, normalized(graph, samples)), labels)
-    report, refused = None, ""
-    if job:
-        chosen = spread(len(labels), made.task.what.deploy.samples)
-        source = _source(made, samples, labels, chosen)
-        recipe = Recipe(None if source.quantized else SCHEMES["f32"], kernels=kernels)
-        compiled = compile_source(source, recipe, "network", tell)
-        report = deploy(
-            source, compiled, replace(job, out=made.folder / "target"), tell
-        ).report.to_json()
+    chosen = spread(len(labels), made.task.what.deploy.samples)
+    few = {name: array[chosen] for name, array in samples.items()}
+    source = Source(graph, few, few, labels[chosen])
+    own = job and replace(job, out=made.folder / "target")
+    report, refused = _on_target(source, kernels, own, tell) if own else (None, "")
     return Row(
         made.task.filters, made.task.seed, made.format, made.seconds, time.monotonic() - began,
         len(labels), share, report, refused,
     )  # fmt: skip
 
 
-def _source(made: Made, samples: Arrays, labels: Array, chosen: Array) -> Source:
-    """Some of the samples."""
-    few = {name: array[chosen] for name, array in samples.items()}
-    return Source(made.graph, few, few, labels[chosen])
+def _on_target(
+    source: Source, kernels: tuple[Kernel, ...], job: Job, tell: Tell
+) -> tuple[dict[str, object] | None, str]:
+    """The report, or why there is none: the board is too small."""
+    recipe = Recipe(None if source.quantized else SCHEMES["f32"], kernels=kernels)
+    compiled = compile_source(source, recipe, "network", tell)
+    try:
+        return deploy(source, compiled, job, tell).report.to_json(), ""
+    except DoesNotFitError as error:
+        tell(str(error))
+        return None, str(error)
