@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from microai.backend import Kernel
-from microai.errors import Tell
+from microai.errors import DoesNotFitError, Tell
 from microai.files import write_file
 from microai.labelled import LabelledSet, find_set, read_set, split, spread
 from microai.making import Made, Task, networks
