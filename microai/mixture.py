@@ -38,6 +38,7 @@ from microai.types import Array, Arrays
 from microai.verdict import judged
 
 SELECTION = 1000  # labelled samples at most, spread evenly
+SCANNED = 200  # of them: noise needs fewer samples than accuracy
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ class Selection:
     origin: str
     reals: Arrays
     labels: Array
+
+    def fewer(self, count: int) -> "Selection":
+        """`count` of them, spread evenly."""
+        chosen = spread(len(self.labels), count)
+        reals = {name: array[chosen] for name, array in self.reals.items()}
+        return Selection(self.origin, reals, self.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,8 @@ def choose(
     alike = [measure(search, uniform(search, n), f"all {n}", tell) for n in wish.levels]
     named = sorted(zip(wish.levels, alike, strict=True), key=lambda item: item[1].bytes)
     search = replace(search, levels={name: wish.levels[name] for name, _ in named})
-    scanned = scan(search.graph, search.ranges, search.levels, selection.reals, None, tell)
+    fewer = selection.fewer(SCANNED)
+    scanned = scan(search.graph, search.ranges, search.levels, fewer.reals, fewer.labels, tell)
     tried = _searched(search, [one for _, one in named], noise_of(scanned), least, tell)
     found = best((*alike, *tried), least)
     base, layers = _base(spelled(search, found.state))
@@ -212,9 +220,7 @@ def selected(source: Source, tell: Tell) -> Selection:
         )
     if origin == "data":
         tell("choosing on --data itself; pass a --calibration with labels for an honest accuracy")
-    chosen = spread(len(labels), SELECTION)
-    fewer = {name: array[chosen] for name, array in samples.items()}
-    return Selection(origin, normalized(source.graph, fewer), labels[chosen])
+    return Selection(origin, normalized(source.graph, samples), labels).fewer(SELECTION)
 
 
 def mixed_recipe(

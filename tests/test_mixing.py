@@ -14,8 +14,8 @@ from microai.backends import kernels
 from microai.board import Board, load_board
 from microai.errors import DoesNotFitError, UsageError
 from microai.graph import Graph
-from microai.mixing import Search, mixed, spelled, uniform
-from microai.mixture import Mixture, Wish, choose
+from microai.mixing import Search, descend, measure, mixed, spelled, uniform
+from microai.mixture import Mixture, Wish, best, choose
 from microai.options import LEVELS, levels_of, recipe_of, share_of
 from microai.pipeline import compile_source
 from microai.quantize.scheme import SCHEMES, named
@@ -103,7 +103,9 @@ def test_the_board_bounds_the_search() -> None:
     assert free.found.weights_bytes > free.uniform["qmn8"].weights_bytes
     tight = chosen("qmn8,qmn16", 0.05, sized(flash_bytes=free.found.weights_bytes - 1))
     assert not tight.reached
-    assert None in [tried.accuracy for tried in tight.tried]
+    (large,) = (tried for tried in tight.tried if tried.state == free.found.state)
+    sizes = f"weights {large.weights_bytes:,} B, arena {large.arena_bytes:,} B"
+    assert str(large) == f"does not fit, {sizes}"
     assert tight.found.weights_bytes < free.found.weights_bytes
     assert tight.shortfall == (
         "--max-drop is 5.00%, the best of the mixed networks that fit stm32l4 loses "
@@ -112,6 +114,24 @@ def test_the_board_bounds_the_search() -> None:
     )
     with pytest.raises(DoesNotFitError, match=r"^model is \d+ bytes too large for stm32l4's ram"):
         chosen("qmn8,qmn16", 0.05, sized(ram_bytes=STACK_BYTES + 10))
+
+
+def test_what_was_raised_in_vain_comes_back() -> None:
+    """From 16 bits everywhere down to the one layer that needs them, what saves most first."""
+    source = source_of(broken())
+    levels = {name: SCHEMES[name] for name in ("qmn8", "qmn16")}
+    reals, labels = dict(source.calibration), source.calibration_labels
+    ranges = ranges_of(broken(), reals, levels)
+    search = Search(broken(), levels, ranges, reals, labels, kernels(), None)
+    told: list[str] = []
+    high = measure(search, uniform(search, "qmn16"), "all", told.append)
+    tried = descend(search, high, uniform(search, "qmn8"), 0.95, told.append)
+    state = best((high, *tried), 0.95).state
+    assert {name for name, level in state.items() if level == "qmn16"} == {GUILTY}
+    assert told[0] == f"all: {high}"
+    assert [line.partition(":")[0] for line in told[1:]] == [
+        f"{name} back to qmn8" for name in (GUILTY, "third", "last", "first")
+    ]
 
 
 def test_an_input_is_stored_as_its_most_precise_reader_wants_it() -> None:
@@ -222,6 +242,7 @@ def test_deployed_it_is_exact_and_written_down(files: list[str], qemu: str, tmp_
     assert record["chosen"]["arena_bytes"] == report["arena_bytes"]
     assert (record["scheme"], record["layers"]) == ("qmn8", {GUILTY: "qmn16"})
     assert record["samples"] == COUNT
+    assert all(row["accuracy"] <= 1 for row in record["scan"])
     assert {"uniform", "tried", "scan", "options", "float_accuracy", "max_drop"} <= set(record)
 
 
