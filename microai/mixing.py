@@ -71,6 +71,11 @@ class Tried:
         """Flash and RAM together."""
         return self.weights_bytes + self.arena_bytes
 
+    @property
+    def rank(self) -> tuple[int, float]:
+        """The smaller the better; of the same size the more accurate."""
+        return self.bytes, -(self.accuracy or 0)
+
     def reaches(self, least: float) -> bool:
         """Whether it fits, and is as accurate."""
         return self.accuracy is not None and self.accuracy >= least - ROUNDING_ERROR
@@ -201,7 +206,7 @@ def descend(
                 continue
             state = {**best.state, name: level}
             tried.append(measure(search, state, f"{name} back to {level}", tell))
-            if tried[-1].reaches(least) and tried[-1].bytes < best.bytes:
+            if tried[-1].reaches(least) and tried[-1].rank <= best.rank:
                 best = tried[-1]
                 break
     return tuple(tried)

@@ -187,10 +187,12 @@ def _searched(
 
 
 def best(tried: Sequence[Tried], least: float) -> Tried:
-    """The smallest that reaches the least accuracy, or else the most accurate."""
+    """The smallest that reaches the least accuracy, of equals the last; or else the most accurate
+    of all.
+    """
     good = [one for one in tried if one.reaches(least)]
     if good:
-        return min(good, key=lambda one: one.bytes)
+        return min(reversed(good), key=lambda one: one.rank)
     run = [(one.accuracy, -one.bytes, i) for i, one in enumerate(tried) if one.accuracy is not None]
     return tried[max(run)[2]]
 

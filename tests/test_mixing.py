@@ -14,7 +14,7 @@ from microai.backends import kernels
 from microai.board import Board, load_board
 from microai.errors import DoesNotFitError, UsageError
 from microai.graph import Graph
-from microai.mixing import Search, descend, measure, mixed, spelled, uniform
+from microai.mixing import Search, Tried, descend, measure, mixed, spelled, uniform
 from microai.mixture import Mixture, Wish, best, choose
 from microai.options import LEVELS, levels_of, recipe_of, share_of
 from microai.pipeline import compile_source
@@ -132,6 +132,15 @@ def test_what_was_raised_in_vain_comes_back() -> None:
     assert [line.partition(":")[0] for line in told[1:]] == [
         f"{name} back to qmn8" for name in (GUILTY, "third", "last", "first")
     ]
+
+
+def test_the_best_of_what_was_tried() -> None:
+    """Enough accuracy first, then bytes, then more accuracy; of equals the later."""
+    found = [Tried({"a": str(i)}, *one) for i, one in enumerate(
+        [(0.9, 10, 10), (0.8, 5, 5), (0.95, 10, 10), (0.95, 12, 8), (None, 1, 1), (0.7, 2, 2)]
+    )]  # fmt: skip
+    assert [best(found, least) for least in (0.9, 0.75, 0)] == [found[3], found[1], found[5]]
+    assert best(found, 0.99) == found[3]
 
 
 def test_an_input_is_stored_as_its_most_precise_reader_wants_it() -> None:
