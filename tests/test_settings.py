@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Experiment files: all mistakes at once, formats by name, sets of data checked and split."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,14 @@ def test_shipped_experiments_and_options() -> None:
         load_experiment("mnist")
     with pytest.raises(UsageError, match=r"nowhere.toml: No such file"):
         load_experiment("nowhere.toml")
+
+
+def test_the_file_in_the_readme(tmp_path: Path) -> None:
+    """Is one."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "mine.toml").write_text(text)
+    assert load_experiment(str(tmp_path / "mine.toml")).title == "Machines"
 
 
 def test_a_resolved_file_is_an_experiment(tmp_path: Path) -> None:
