@@ -31,7 +31,8 @@ from microai.quantize.steps import Steps
 from microai.types import Array, Arrays, Ints, QTensor, Quant
 
 EXACT = 1 << 24  # the integers that float32 holds without gaps
-SHRINK = 0.01  # of the way back from an old maximum to a batch's, in Qm.n
+SLOWLY = 0.01  # of the way from an old range to a batch's, in Qm.n
+FOLLOW = ("minmax", "moving")  # ways to choose ranges that need no search
 MOVES = (MaxPool, Reshape, Resize, Slice, Transpose)  # the same on q - zero as on real numbers
 Values = dict[str, torch.Tensor]
 """q - zero by name where a tensor is integer, real numbers elsewhere."""
@@ -46,7 +47,8 @@ def torch_module(
     """The float graph, stored as `scheme` says, as a module from real inputs to real outputs.
 
     Inputs are in the model's own layout and normalized as for the float module, outputs channels
-    last. `samples` (as `observe` takes them) calibrate it; without, its first batch does.
+    last; all on the CPU. `samples` (N, ...), channels last, calibrate it; without, its first batch
+    does.
     """
     module = IntegerModule(graph, scheme, layers or {})
     if samples is not None:
@@ -197,16 +199,19 @@ class IntegerModule(nn.Module):
         return _exactly(surrogate, exact - out.zero)
 
     def _follow(self, node: Node, real: torch.Tensor) -> None:
-        """Qm.n ranges grow with the batch at once and shrink slowly."""
-        if self.schemes[node.name].kind != "qmn" or node.name not in self.places:
+        """Qm.n ranges follow the batches: minmax grows at once and shrinks slowly, moving does both
+        slowly, the others stay as they were searched.
+        """
+        scheme = self.schemes[node.name]
+        if scheme.kind != "qmn" or scheme.ranges not in FOLLOW or node.name not in self.places:
             return
         limits = getattr(self.graph[node.name].op, "clamp", (None, None))
         batch = torch.stack([real.amin(), real.amax()]).double()
         batch = batch if limits == (None, None) else batch.clamp(*limits)
         held = self.ranges[self.places[node.name]]
-        slow = held + SHRINK * (batch - held)
+        slow = held + SLOWLY * (batch - held)
         grown = torch.stack([torch.minimum(batch[0], slow[0]), torch.maximum(batch[1], slow[1])])
-        held.copy_(grown)
+        held.copy_(grown if scheme.ranges == "minmax" else slow)
 
 
 def _check(graph: Graph) -> None:
@@ -226,6 +231,8 @@ def _following(scheme: Scheme) -> Scheme:
 
 def _arranged(x: torch.Tensor, node: Node) -> torch.Tensor:
     """From the model's own layout to the deployed one."""
+    if x.device.type != "cpu":
+        raise UnsupportedError(f"the input is on {x.device}; integers are computed on the CPU")
     assert isinstance(node.op, Input)
     axes = node.op.axes
     return x.permute(axes) if axes else x

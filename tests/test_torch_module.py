@@ -17,7 +17,7 @@ from microai.graph import Graph
 from microai.interpret import interpret
 from microai.op import Input
 from microai.pipeline import quantize_graph
-from microai.quantize.scheme import SCHEMES
+from microai.quantize.scheme import SCHEMES, named
 from microai.samples import stored
 from microai.save import load
 from microai.torch_module import IntegerModule, settle, torch_module
@@ -92,8 +92,6 @@ def test_untrained_it_is_post_training_quantization(scheme: str) -> None:
 @pytest.mark.parametrize("rounding", ["nearest", "floor"])
 def test_mixed_layers(rounding: str) -> None:
     """Conversions between schemes, float32 among them, are part of what is trained."""
-    from microai.quantize.scheme import named
-
     graph, reals = GRAPHS["residual"](), samples(GRAPHS["residual"]())
     weighted = [n.name for n in quantize_graph(graph, SCHEMES["int8"], reals).steps
                 if n.op.CHANNEL_AXIS]  # fmt: skip
@@ -186,6 +184,35 @@ def test_qmn_follows_its_weights() -> None:
     assert before
     assert after
     assert after.scale[0] == 2 * before.scale[0]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "grows", "shrinks"),
+    [("minmax", 1.0, 0.01), ("moving", 0.01, 0.01), ("mse", 0.0, 0.0)],
+)
+def test_qmn_ranges_follow_the_batches(ranges: str, grows: float, shrinks: float) -> None:
+    """By that share of the way to a larger or a smaller batch; not while judging."""
+    x, _ = waves(32)
+    module = torch_module(import_module(small(), (x,)), named("qmn8", ranges=ranges))
+    module(x)
+    last = module.places[module.graph.outputs[0]]
+
+    def highest(batch: torch.Tensor) -> float:
+        module(batch)
+        return float(module.ranges[last][1])
+
+    module.eval()
+    start = highest(x)
+    assert highest(40 * x) == start
+    module.ranges[last] = torch.tensor([-1e-3, 1e-3])
+    module.train()
+    before = float(module.ranges[last][1])
+    grown = highest(x)
+    assert (grown > before) == (grows > 0)
+    module.ranges[last] = torch.tensor([-50.0, 50.0])
+    shrunk = highest(x)
+    reach = 50 - (50 - shrunk) / shrinks if shrinks else 50.0
+    assert reach == pytest.approx(before + (grown - before) / grows if grows else 50.0, rel=0.2)
 
 
 def test_a_weight_that_two_layers_share_is_one_parameter() -> None:
