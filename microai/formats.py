@@ -1,37 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """Storage formats as experiment files name them: a scheme and how to get there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from microai.quantize.scheme import SCHEMES, Scheme, named
+from microai.quantize.scheme import RANGES, SCHEMES, Scheme, named
 
 OPTIONS = ("qat", "floor", "channel", "percentile", "mse", "moving")
 
 
 @dataclass(frozen=True)
 class Format:
-    """`qat`: trained in its integers, rather than quantized after training."""
+    """`levels`: schemes by name; of several, each layer gets one (`microai.mixture`). `qat`:
+    trained in its integers, rather than quantized after training.
+    """
 
-    scheme: Scheme
+    levels: Mapping[str, Scheme]
     qat: bool
 
     @classmethod
     def read(cls, text: str) -> "Format":
-        """SCHEME, then any of qat, floor (rounding), channel (a scale for each), and one way to
-        choose ranges, joined by +; ValueError with what there is.
+        """SCHEME, or several joined by /, then any of qat, floor (rounding), channel (a scale for
+        each), and one way to choose ranges, joined by +; ValueError with what there is.
         """
-        name, *options = text.split("+")
-        unknown = [option for option in options if option not in OPTIONS]
-        if name not in SCHEMES or unknown:
+        first, *options = text.split("+")
+        names = first.split("/")
+        if set(names) - set(SCHEMES) or set(options) - set(OPTIONS):
             raise ValueError(
-                f"no format {text!r}; a scheme of {', '.join(SCHEMES)}, "
+                f"no format {text!r}; a scheme of {', '.join(SCHEMES)}, or several joined by /, "
                 f"then any of {', '.join('+' + option for option in OPTIONS)}"
             )
-        ways = [option for option in options if option in ("percentile", "mse", "moving")]
-        if len(ways) > 1 or len(set(options)) < len(options):
+        ways = [option for option in options if option in RANGES]
+        twice = [len(set(words)) < len(words) for words in (names, options)]
+        if len(ways) > 1 or any(twice):
             raise ValueError(f"{text!r} says a thing twice")
-        rounding = "floor" if "floor" in options else "nearest"
-        scheme = named(name, rounding, (*ways, "minmax")[0], per_channel="channel" in options)
-        if scheme.activations is None and options:
-            raise ValueError(f"{text!r}: f32 has no options")
-        return cls(scheme, "qat" in options)
+        if "f32" in names and (options or names[1:]):
+            raise ValueError(f"{text!r}: f32 stands alone")
+        rounding, ranges = "floor" if "floor" in options else "nearest", (*ways, "minmax")[0]
+        channel = "channel" in options
+        levels = {name: named(name, rounding, ranges, per_channel=channel) for name in names}
+        return cls(levels, "qat" in options)

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microai.backends import kernels
 from microai.errors import Tell
 from microai.extras import needed
 from microai.files import write_file
 from microai.formats import Format
 from microai.graph import Graph
 from microai.labelled import LabelledSet, spread
-from microai.pipeline import quantize_graph
+from microai.mixture import Wish, choose
+from microai.pipeline import Recipe, quantize_graph
 from microai.samples import normalized, samples_of, with_statistics
 from microai.save import load, to_bytes
 from microai.settings import Experiment
+from microai.source import Source
 from microai.types import Arrays
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ def networks(task: Task, tell: Tell) -> Iterator[Made]:
         tuning = what.tuning if Format.read(text).qat else None
         own = settings | {
             "format": text, "calibration": what.deploy.calibration,
+            **({"max_drop": what.deploy.max_drop} if "/" in text else {}),
             "tuning": tuning.model_dump() if tuning else None,
         }  # fmt: skip
         tell(f"{place}: {text}")
@@ -83,7 +87,7 @@ def _made(task: Task, name: str, settings: dict[str, Any], make: Making, tell: T
     """What is kept under this name, where it was made with these settings; else made now."""
     from microai.train import Kept
 
-    folder = task.folder / name
+    folder = task.folder / name.replace("/", ",")  # a mixed format has one name
     text, record, network = json.dumps(settings), folder / "made.json", folder / "network.mai"
     known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     if known.get("settings") == settings and network.is_file():
@@ -122,19 +126,39 @@ def _stored(
     task: Task, text: str, graph: Graph, kept: "Kept", tell: Tell
 ) -> "tuple[Graph, tuple[Epoch, ...]]":
     """The float network in a format, and what training that took."""
-    form = Format.read(text)
-    measured = task.train.part(spread(len(task.train.y), task.what.deploy.calibration))
-    calibration = _reals(graph, measured)
+    form, recipe = Format.read(text), _recipe(task, text, graph, tell)
+    assert recipe.scheme
+    calibration = _reals(graph, _measured(task))
     if not form.qat:
-        return quantize_graph(graph, form.scheme, calibration, tell=tell), ()
+        return quantize_graph(graph, recipe.scheme, calibration, recipe.layers, tell), ()
     from microai.torch_module import settle, torch_module
     from microai.train import train
 
     assert task.what.tuning
-    module = torch_module(graph, form.scheme, calibration)
+    module = torch_module(graph, recipe.scheme, calibration, recipe.layers)
     session = _session(task, graph, kept)
     history = train(module, _tensors(graph, task.train), task.what.tuning, session, tell)
     return settle(module), history
+
+
+def _recipe(task: Task, text: str, graph: Graph, tell: Tell) -> Recipe:
+    """One scheme; or one for each layer, chosen on training samples and written down."""
+    form, deploy = Format.read(text), task.what.deploy
+    if len(form.levels) == 1:
+        return Recipe(next(iter(form.levels.values())))
+    measured = _measured(task)
+    samples = samples_of(graph, {"X": np.moveaxis(measured.x, -1, 1)}, Path(measured.name))
+    source = Source(graph, None, samples, calibration_labels=measured.y)
+    chosen = choose(source, Wish(form.levels, deploy.max_drop), kernels(), None, tell)
+    record = task.folder / text.replace("/", ",") / "mixed.json"
+    write_file(record, lambda file: file.write(chosen.to_bytes()))
+    tell(chosen.options if chosen.reached else chosen.shortfall)
+    return chosen.recipe(())
+
+
+def _measured(task: Task) -> LabelledSet:
+    """The training samples to calibrate on."""
+    return task.train.part(spread(len(task.train.y), task.what.deploy.calibration))
 
 
 def _network(task: Task, size: tuple[int, ...]) -> "nn.Module":
@@ -158,7 +182,7 @@ def _session(task: Task, graph: Graph, kept: "Kept") -> "Session":
 
 
 def _reals(graph: Graph, data: LabelledSet) -> Arrays:
-    samples = samples_of(graph, {"X": np.moveaxis(data.x, -1, 1)}, Path("training set"))
+    samples = samples_of(graph, {"X": np.moveaxis(data.x, -1, 1)}, Path(data.name))
     return normalized(graph, samples)
 
 

@@ -84,12 +84,13 @@ Formats = Annotated[tuple[str, ...], AfterValidator(_known)]
 
 class Deploy(Strict):
     """Storage formats (`microai.formats`), test samples to run on the target, training samples to
-    calibrate on.
+    calibrate on, and how much of their accuracy a mixed format may lose.
     """
 
     formats: Annotated[Formats, Field(min_length=1)]
     samples: Count
     calibration: Count
+    max_drop: Share = 0.01
 
 
 class Runs(Strict):

@@ -42,7 +42,9 @@ def test_every_mistake_of_a_file_in_one_message(tmp_path: Path) -> None:
         (("noise = 0.05", 'schedule = "step"'), 'milestones and schedule = "step" need each other'),
         (('"int8", ', '"int8", "int8", '), "deploy.formats: a format is there twice"),
         (('"int8", ', '"int8+mse+moving", '), "'int8+mse+moving' says a thing twice"),
-        (('"int8", ', '"f32+floor", '), "'f32+floor': f32 has no options"),
+        (('"int8", ', '"int8/int8", '), "'int8/int8' says a thing twice"),
+        (('"int8", ', '"int8/f32", '), "'int8/f32': f32 stands alone"),
+        (('"int8", ', '"f32+floor", '), "'f32+floor': f32 stands alone"),
         (("filters = 4", "filters = 4 }, { filters = 4"), "runs: a width is there twice"),
         (("resnetv1_6", "vgg"), "network.kind: String should match pattern"),
         (("train.npz", "../train.npz"), "data.train: String should match pattern"),
@@ -60,9 +62,11 @@ def test_mistakes(tmp_path: Path, change: tuple[str, str], words: str) -> None:
 
 def test_formats() -> None:
     """A scheme and how to get there."""
-    assert Format.read("qmn8") == Format(named("qmn8"), qat=False)
+    assert Format.read("qmn8") == Format({"qmn8": named("qmn8")}, qat=False)
     expected = named("int8x4", "floor", "mse", per_channel=True)
-    assert Format.read("int8x4+qat+mse+floor+channel") == Format(expected, qat=True)
+    assert Format.read("int8x4+qat+mse+floor+channel") == Format({"int8x4": expected}, qat=True)
+    mixed = Format.read("qmn8/qmn16+floor").levels
+    assert mixed == {name: named(name, "floor") for name in ("qmn8", "qmn16")}
 
 
 def test_shipped_experiments_and_options() -> None:

@@ -67,6 +67,21 @@ def test_judged_by_the_rules_alone(study: Path, capsys: pytest.CaptureFixture[st
     assert all(0 <= validation <= 1 for _, validation, _ in made["epochs"])
 
 
+def test_a_scheme_for_each_layer(study: Path) -> None:
+    """Chosen on training samples, written down, trained on in where that is asked for."""
+    text = tiny().replace('"int8", "qmn8+qat"', '"int8x4/int16x8", "qmn8/qmn16+qat"')
+    (study / "tiny.toml").write_text(text)
+    assert Result(*arguments(study, "--seeds", "1")).code == 0
+    rows = read_results(study / "out" / "results.json")["rows"]
+    assert [row["format"] for row in rows[1:3]] == ["int8x4/int16x8", "qmn8/qmn16+qat"]
+    assert all(row["accuracy"] > 0.9 for row in rows)
+    for name in ("int8x4,int16x8", "qmn8,qmn16+qat"):
+        mixed = json.loads((study / "out" / "4-0" / name / "mixed.json").read_text())
+        assert mixed["selected_on"] == "calibration"
+        assert mixed["samples"] == 40
+        assert mixed["chosen"]["accuracy"] >= mixed["float_accuracy"] - 0.01
+
+
 def test_networks_of_ones_own(study: Path) -> None:
     """A function of shape, classes and filters."""
     (study / "net.py").write_text(
