@@ -23,9 +23,10 @@ from microai.pipeline import compile_graph, quantize_graph
 from microai.quantize.scheme import SCHEMES
 from microai.save import model_id, to_bytes
 from microai.show import show_diagnosis
-from microai.source import Source
+from microai.source import Question, Source, open_source
 from tests.broken import GUILTY, broken, labels_by
-from tests.graphs import GRAPHS, Sketch, quantized, samples
+from tests.graphs import GRAPHS, Sketch, quantized
+from tests.graphs import samples as drawn
 from tests.test_cli import TINY, Result
 
 HALF = Row("half", "Dense", "int8", 20.0, 25.0, 0.99, 1.5, 0.25)
@@ -34,7 +35,7 @@ HALF = Row("half", "Dense", "int8", 20.0, 25.0, 0.99, 1.5, 0.25)
 def of(graph: Graph, scheme: str, layers: dict | None = None, calibration=None) -> dict[str, Row]:
     """Rows by name."""
     floats = apply(graph, FLOAT_PASSES)
-    reals = samples(graph, 80)
+    reals = drawn(graph, 80)
     integers = quantize_graph(graph, SCHEMES[scheme], calibration or reals, layers)
     return {row.name: row for row in rows(floats, integers, reals)}
 
@@ -111,7 +112,7 @@ def diagnosis(*arguments: str) -> dict:
 def guilty(tmp_path: Path) -> list[str]:
     """The broken network and labelled samples as files."""
     graph = broken()
-    reals = samples(graph, 80)
+    reals = drawn(graph, 80)
     (tmp_path / "net.mai").write_bytes(to_bytes(graph))
     np.savez(tmp_path / "data.npz", X=reals["x"], y=labels_by(graph, reals))
     return [str(tmp_path / "net.mai"), "--data", str(tmp_path / "data.npz")]
@@ -156,11 +157,23 @@ def test_on_the_target(guilty: list[str], qemu: str) -> None:
     assert (found["scheme"], found["scan"]) == ("mixed", None)
 
 
+def test_channels_come_first_in_the_models_own_layout(samples: Path) -> None:
+    """The torch module takes inputs as the model does, the C as they are deployed."""
+    assert open_source(Question(TINY), lambda _: None).graph.inputs[0].op.axes == (0, 2, 3, 1)
+    for scheme in ("int8", "qmn16"):
+        found = diagnosis(TINY, "--data", str(samples), "--scheme", scheme)
+        assert found["executions"] == [
+            {"name": "torch", "samples": 12, "differing": 0},
+            {"name": "host", "samples": 12, "differing": 0},
+        ]
+        assert all(row["accuracy"] is not None for row in found["scan"])
+
+
 def test_indices_have_no_torch_module(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """A network that ends in an index is diagnosed without it, and says so."""
     graph = GRAPHS["branches"]()
     data = tmp_path / "data.npz"
-    np.savez(data, X=samples(graph)["x"])
+    np.savez(data, X=drawn(graph)["x"])
     (tmp_path / "net.mai").write_bytes(to_bytes(graph))
     arguments = (str(tmp_path / "net.mai"), "--data", str(data), "--scheme", "int8", "--no-scan")
     found = diagnosis(*arguments)
@@ -200,7 +213,7 @@ def test_a_wrong_kernel_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = compile_graph(graph)
     wrong = replace(compiled, sources=other.sources)
     monkeypatch.setattr("microai.device.session.model_id", lambda _: model_id(other.graph))
-    reals = samples(GRAPHS["scaled_dense"]())
+    reals = drawn(GRAPHS["scaled_dense"]())
     found = executions.on_host(wrong, reals, lambda _: None)
     assert found
     assert found.differing["relu"] > 0
@@ -213,7 +226,7 @@ def test_without_tools(guilty: list[str], monkeypatch: pytest.MonkeyPatch) -> No
     told: list[str] = []
     monkeypatch.setattr("microai.executions.shutil.which", lambda _: None)
     graph = quantized("shared")
-    assert executions.on_host(compile_graph(graph), samples(graph), told.append) is None
+    assert executions.on_host(compile_graph(graph), drawn(graph), told.append) is None
     assert told == ["C is not run on this machine: gcc not found"]
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = Result("diagnose", *guilty, "--svg", "x.svg")

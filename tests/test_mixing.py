@@ -75,7 +75,9 @@ def test_it_is_compiled_as_it_was_measured() -> None:
     levels = {name: named(name, how["rounding"], how["ranges"], per_channel=True)
               for name in ("qmn8", "qmn16")}  # fmt: skip
     source = source_of(broken())
-    found = choose(source, Wish(levels, 0.02), kernels(), None, lambda _: None)
+    told: list[str] = []
+    found = choose(source, Wish(levels, 0.02), kernels(), None, told.append)
+    assert any(line.startswith(f"{GUILTY} back to qmn8: ") for line in told)
     compiled = compile_source(source, found.recipe(kernels()), "net", lambda _: None)
     sizes = compiled.weights_bytes, compiled.plan.arena_bytes
     assert sizes == (found.found.weights_bytes, found.found.arena_bytes)
@@ -106,6 +108,7 @@ def test_the_board_bounds_the_search() -> None:
     (large,) = (tried for tried in tight.tried if tried.state == free.found.state)
     sizes = f"weights {large.weights_bytes:,} B, arena {large.arena_bytes:,} B"
     assert str(large) == f"does not fit, {sizes}"
+    assert any(tried.accuracy for tried in tight.tried)  # what is smaller is tried behind it
     assert tight.found.weights_bytes < free.found.weights_bytes
     assert tight.shortfall == (
         "--max-drop is 5.00%, the best of the mixed networks that fit stm32l4 loses "
