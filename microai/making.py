@@ -23,6 +23,7 @@ from microai.graph import Graph
 from microai.labelled import LabelledSet, spread
 from microai.mixture import Wish, choose
 from microai.pipeline import Recipe, quantize_graph
+from microai.records import keep, recall
 from microai.samples import normalized, samples_of, with_statistics
 from microai.save import load, to_bytes
 from microai.settings import Experiment
@@ -67,7 +68,7 @@ def networks(task: Task, tell: Tell) -> Iterator[Made]:
     """The float network, then all formats."""
     what, place = task.what, f"{task.filters} filters, seed {task.seed}"
     settings: dict[str, Any] = {
-        "network": what.network.model_dump(), "filters": task.filters, "seed": task.seed,
+        "network": _network_facts(what.network.kind), "filters": task.filters, "seed": task.seed,
         "training": what.training.model_dump(), "data": task.train.digest,
     }  # fmt: skip
     float_network = _made(task, "float", settings, partial(_float, task), tell)
@@ -83,22 +84,29 @@ def networks(task: Task, tell: Tell) -> Iterator[Made]:
         yield _made(task, text, own, partial(_stored, task, text, float_network.graph), tell)
 
 
+def _network_facts(kind: str) -> list[str]:
+    """What it is called, and the content of the user's file."""
+    path = Path(kind.rpartition(":")[0])
+    return [kind, *([sha256(path.read_bytes()).hexdigest()] if path.is_file() else [])]
+
+
 def _made(task: Task, name: str, settings: dict[str, Any], make: Making, tell: Tell) -> Made:
     """What is kept under this name, where it was made with these settings; else made now."""
     from microai.train import Kept
 
     folder = task.folder / name.replace("/", ",")  # a mixed format has one name
-    text, record, network = json.dumps(settings), folder / "made.json", folder / "network.mai"
-    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    if known.get("settings") == settings and network.is_file():
+    record, network = folder / "made.json", folder / "network.mai"
+    known = recall(record, settings)
+    if known and network.is_file():
         tell(f"{name}: taken from {folder}")
         return Made(task, name, known["seconds"], load(network), folder)
-    kept = Kept(folder / "training.pt", sha256(text.encode()).hexdigest())
+    digest = sha256(json.dumps(settings).encode()).hexdigest()
+    kept = Kept(folder / "training.pt", digest)
     graph, history = make(kept, tell)
     seconds = sum(epoch.seconds for epoch in history)
-    made = {"settings": settings, "seconds": seconds, "epochs": list(map(astuple, history))}
+    record.unlink(missing_ok=True)  # it is of the network that goes now
     write_file(network, lambda file: file.write(to_bytes(graph)))
-    write_file(record, lambda file: file.write(json.dumps(made, indent=1).encode()))
+    keep(record, settings, {"seconds": seconds, "epochs": list(map(astuple, history))})
     kept.path.unlink(missing_ok=True)
     return Made(task, name, seconds, load(network), folder)
 

@@ -20,6 +20,7 @@ from microai.labelled import LabelledSet, find_set, read_set, split, spread
 from microai.making import Made, Task, networks
 from microai.pipeline import Job, Recipe, compile_source, deploy
 from microai.quantize.scheme import SCHEMES
+from microai.records import keep, recall
 from microai.samples import labels_of, normalized, samples_of, stored
 from microai.save import to_bytes
 from microai.settings import Experiment, resolved
@@ -116,13 +117,11 @@ def _row(made: Made, judge: LabelledSet, place: Place, tell: Tell) -> Row:
         "kernels": [f"{kernel.backend}/{kernel.template}" for kernel in place.kernels],
     }  # fmt: skip
     record = made.folder / "row.json"
-    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    if known.get("settings") == settings:
-        return Row(**known["row"])
+    if known := recall(record, settings):
+        return Row(**known)
     tell(f"judging {made.task.filters} filters, seed {made.task.seed}: {made.format}")
     row = _judged(made, judge, job, place.kernels, tell)
-    text = json.dumps({"settings": settings, "row": asdict(row)}, indent=1)
-    write_file(record, lambda file: file.write(text.encode()))
+    keep(record, settings, asdict(row))
     return row
 
 
