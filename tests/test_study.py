@@ -63,8 +63,8 @@ def test_judged_by_the_rules_alone(study: Path, capsys: pytest.CaptureFixture[st
     assert [row["format"] for row in found["rows"]] == ["float", "int8", "qmn8+qat", "qmn16"]
     assert all(row["accuracy"] > 0.9 and row["samples"] == 48 for row in found["rows"])
     made = json.loads((study / "out" / "4-0" / "float" / "made.json").read_text())
-    assert len(made["epochs"]) == 6
-    assert all(0 <= validation <= 1 for _, validation, _ in made["epochs"])
+    assert len(made["found"]["epochs"]) == 6
+    assert all(0 <= validation <= 1 for _, validation, _ in made["found"]["epochs"])
 
 
 def test_a_scheme_for_each_layer(study: Path) -> None:
