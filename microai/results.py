@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from microai.errors import UsageError
+from microai.over_seeds import Summary, summaries
 from microai.report import number
 from microai.study import Row
-from microai.summary import Summary, summaries
 
 HEAD = """# Results
 

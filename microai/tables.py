@@ -10,11 +10,11 @@ from microai.agreement import Agreement, Difference
 from microai.board import Board
 from microai.diagnose import Diagnosis
 from microai.differences import Row
+from microai.over_seeds import summaries
 from microai.render import Compiled, macs
 from microai.report import number, percent
 from microai.sensitivity import Sensitivity
 from microai.study import Study
-from microai.summary import summaries
 from microai.support import Matrix
 
 LEGEND = """s8, s16, s32, f32: storage of input, _w weights, _y output where these differ;

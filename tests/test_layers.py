@@ -12,7 +12,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"commands"},
     {"show"},
     {"tables", "options", "curves", "results"},
-    {"summary", "diagnose"},
+    {"over_seeds", "diagnose"},
     {"study", "exchange", "executions"},
     {"making", "tuning"},
     {"mixture"},
