@@ -17,6 +17,10 @@ class UsageError(MicroaiError):
     """An option, a file or an array is not what the command needs."""
 
 
+class DivergedError(UsageError):
+    """A network in training holds what is no number, or what no storage can hold."""
+
+
 class UnsupportedError(MicroaiError):
     """The model holds something that cannot be deployed."""
 

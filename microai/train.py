@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from microai.augment import shifted
-from microai.errors import Tell, UnsupportedError, UsageError
+from microai.errors import DivergedError, Tell, UnsupportedError, UsageError
 from microai.files import write_file
 from microai.graph import Graph
 from microai.op import Input
@@ -100,7 +100,10 @@ def train(
         began = time.monotonic()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(session.seed * SEEDS + epoch)
-            loss = _epoch(network, optimizer, data, how, epoch, kept)
+            try:
+                loss = _epoch(network, optimizer, data, how, epoch)
+            except DivergedError as error:
+                raise UsageError(_diverged(str(error), how, epoch, kept)) from None
         share = accuracy(network, session.validation) if session.validation else None
         history.append(Epoch(loss, share, time.monotonic() - began))
         if kept:
@@ -137,9 +140,9 @@ def _lay_out(network: nn.Module) -> None:
 
 def _epoch(
     network: nn.Module, optimizer: torch.optim.Optimizer, data: Labelled, how: Training,
-    epoch: int, kept: Kept | None,
+    epoch: int,
 ) -> float:  # fmt: skip
-    """One pass over the data; its mean loss."""
+    """One pass over the data; its mean loss. DivergedError for what is no number."""
     network.train()
     for group in optimizer.param_groups:
         group["lr"] = rate(how, epoch)
@@ -148,21 +151,25 @@ def _epoch(
         optimizer.zero_grad()
         loss = _loss(network, data.x[batch], data.y[batch], how)
         if not loss.isfinite():
-            last = f"; epoch {epoch}, the last good one, is kept in {kept.path}" if kept else ""
-            raise UsageError(
-                f"the loss is {loss.item()} in epoch {epoch + 1}: lower learning_rate, "
-                f"now {how.learning_rate:g}{last if epoch else ''}"
-            )
+            raise DivergedError(f"the loss is {loss.item()}")
         torch.autograd.backward(loss)
         optimizer.step()
         losses.append(loss.item())
+    if not all(t.isfinite().all() for t in network.state_dict().values() if t.is_floating_point()):
+        raise DivergedError("a weight is no number")
     return sum(losses) / len(losses)
+
+
+def _diverged(what: str, how: Training, epoch: int, kept: Kept | None) -> str:
+    last = f"; epoch {epoch}, the last good one, is kept in {kept.path}" if kept and epoch else ""
+    now = f"lower learning_rate, now {how.learning_rate:g}"
+    return f"{what} in epoch {epoch + 1}: {now}{last}"
 
 
 def _batches(count: int, size: int) -> list[torch.Tensor]:
     """All indices in random order. A last batch of one is left out: it has no deviation."""
     batches = torch.split(torch.randperm(count), size)
-    return [batch for batch in batches if len(batch) > 1 or len(batches) == 1]
+    return [batch for batch in batches if len(batch) > 1 or size == 1 or len(batches) == 1]
 
 
 def _loss(network: nn.Module, x: torch.Tensor, y: torch.Tensor, how: Training) -> torch.Tensor:

@@ -41,7 +41,7 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
 ]
 TORCH = {  # imported inside the functions that need them
     "frontends/torch.py", "examples/digits.py", "examples/resnet.py", "quantize/steps.py",
-    "torch_module.py", "train.py", "augment.py",
+    "quantize/straight_through.py", "torch_module.py", "train.py", "augment.py",
 }  # fmt: skip
 
 

@@ -10,12 +10,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from microai.errors import UnsupportedError
+from microai.errors import DivergedError, UnsupportedError
 from microai.fixedpoint import dequantize
 from microai.frontends.torch import import_module
 from microai.graph import Graph
 from microai.interpret import interpret
 from microai.op import Input
+from microai.ops import Add
 from microai.pipeline import quantize_graph
 from microai.quantize.scheme import SCHEMES, named
 from microai.samples import stored
@@ -53,10 +54,10 @@ def trained(module: IntegerModule, inputs: list[torch.Tensor], steps: int = 3) -
     return module.eval()
 
 
-def differing(module: IntegerModule, graph: Graph, reals: dict) -> dict[str, int]:
+def differing(module: IntegerModule, reals: dict) -> dict[str, int]:
     """Elements that differ from the settled graph's integer rules, of every tensor."""
     integers = settle(module)
-    found = module.integers(*own_layout(graph, reals))
+    found = module.integers(*own_layout(module.graph, reals))
     reference = interpret(integers, stored(integers, reals))
     assert found.keys() == reference.keys() - integers.weights.keys()
     counts = {name: int((found[name] != reference[name]).sum()) for name in found}
@@ -70,10 +71,10 @@ def test_every_tensor_is_the_integer_rules(name: str, scheme: str) -> None:
     graph = GRAPHS[name]()
     module = torch_module(graph, SCHEMES[scheme], samples(graph)).eval()
     others = {key: 2 * array for key, array in samples(graph, 9, seed=8).items()}
-    assert not differing(module, graph, others)
+    assert not differing(module, others)
     before = settle(module)
     trained(module, own_layout(graph, samples(graph)))
-    assert not differing(module, graph, others)
+    assert not differing(module, others)
     after = settle(module)
     assert any((before.weights[k] != after.weights[k]).any() for k in before.weights)
 
@@ -151,6 +152,83 @@ def test_gradients_are_those_of_the_float_network() -> None:
     assert 0.998 < found.norm() / network[0].weight.grad.norm() < 1.002
 
 
+@pytest.mark.parametrize("name", ["residual", "chains", "twice", "tables"])
+def test_gradients_of_every_op(name: str) -> None:
+    """Add, pools, tables, slices: each weight's gradient in fine steps is that in real numbers."""
+    graph, reals = GRAPHS[name](), samples(GRAPHS[name](), 6)
+    modules = [torch_module(graph, SCHEMES[scheme], reals) for scheme in ("qmn16", "f32")]
+    for module in modules:
+        outputs = module(*own_layout(graph, reals))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        torch.autograd.backward(sum((out**2).mean() for out in outputs))
+    found, expected = ([w.grad for w in module.weights] for module in modules)
+    assert modules[0].names == modules[1].names
+    for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+        assert (one - other).norm() <= 0.05 * other.norm() + 1e-4, list(modules[0].names)[i]
+
+
+def test_gradients_of_steps() -> None:
+    """A real bias does not depend on steps: however large it is, their gradients do not grow."""
+    torch.manual_seed(0)
+    network, x = nn.Linear(8, 4), torch.randn(64, 8)
+    gradients = []
+    for bias in (0.0, 5.0):
+        nn.init.constant_(network.bias, bias)
+        module = torch_module(import_module(network, (x,)), SCHEMES["int16x8"])
+        module(x).sum().backward()
+        places = module.steps.places
+        gradients.append(torch.cat([module.steps.shares[places[name]].grad for name in places
+                                    if name != module.graph.outputs[0]]))  # fmt: skip
+    assert gradients[1].abs().max() < 3 * gradients[0].abs().max() + 0.1
+
+
+def test_under_autocast() -> None:
+    """Integers are integers in a loop that computes the rest in bfloat16."""
+    network, (x, _) = small(), waves(32)
+    module = torch_module(import_module(network, (x,)), SCHEMES["int8"])
+    expected = module(x)
+    with torch.autocast("cpu"):
+        assert torch.equal(module(x), expected)
+
+
+def test_a_batch_that_is_no_number_leaves_ranges_alone() -> None:
+    """A loop may leave such a batch out; what it knows of the others stays."""
+    network, (x, _) = small(), waves(32)
+    module = torch_module(import_module(network, (x,)), SCHEMES["qmn8"])
+    module(x)
+    before = module.ranges.clone()
+    with pytest.raises(DivergedError, match=r"^an input holds what is no number$"):
+        module(torch.full_like(x, torch.nan))
+    assert torch.equal(module.ranges, before)
+
+
+def test_fewer_bits_follow_too() -> None:
+    """A sum's range grows beyond the limits that its bits had set."""
+    graph, reals = GRAPHS["residual"](), samples(GRAPHS["residual"]())
+    module = torch_module(graph, SCHEMES["qmn6"], reals)
+    (add,) = [node.name for node in module.graph.steps if isinstance(node.op, Add)]
+    before = float(module.ranges[module.places[add]][1])
+    with torch.no_grad():
+        for weight in module.weights:
+            weight.mul_(4)
+    module.train()(*own_layout(graph, reals))
+    module(*own_layout(graph, reals))
+    assert float(module.ranges[module.places[add]][1]) > 2 * before
+
+
+def test_calibrated_again() -> None:
+    """With the weights as they are then, a bias that was shared in the float network too."""
+    graph, reals = GRAPHS["shared"](), samples(GRAPHS["shared"]())
+    module = torch_module(graph, SCHEMES["int8"], reals)
+    own = [name for name in module.names if name not in graph.weights]
+    assert own
+    with torch.no_grad():
+        module.weights[module.names[own[0]]].fill_(100)
+    module.calibrate(reals)
+    reader = module.graph.users(own[0])[0].name
+    assert module.ranges[module.places[reader]].abs().max() > 90
+
+
 def test_steps_are_learned() -> None:
     """A step that is four times too large is no longer so after training."""
     network, (x, y) = small(), waves(96)
@@ -168,7 +246,7 @@ def test_steps_are_learned() -> None:
     moved = torch.cat([share.detach() for share in module.steps.shares])
     assert losses[-1] < losses[0] / 2
     assert moved.abs().max() > 0.1
-    assert not differing(module.eval(), module.floats, {"input": x.movedim(1, 2).numpy()})
+    assert not differing(module.eval(), {"input": x.movedim(1, 2).numpy()})
 
 
 def test_qmn_follows_its_weights() -> None:
@@ -219,9 +297,11 @@ def test_a_weight_that_two_layers_share_is_one_parameter() -> None:
     """Tied in training, tied when deployed."""
     graph = GRAPHS["shared"]()
     module = torch_module(graph, SCHEMES["int8"], samples(graph))
-    users = {name: len(module.graph.users(name)) for name in module.names}
-    assert max(users.values()) == 2
-    assert len(module.weights) == len(module.names)
+    (tied,) = [name for name in module.names if len(module.graph.users(name)) == 2]
+    trained(module, own_layout(graph, samples(graph)))
+    integers = settle(module)
+    assert len(integers.users(tied)) == 2
+    assert len(list(module.parameters())) == len(integers.weights) + len(module.steps.shares)
 
 
 def test_the_state_can_be_kept() -> None:

@@ -119,6 +119,32 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(tmp_path: Path) -> N
         train(network(), data, HOW.model_copy(update={"learning_rate": 1e30}), Session(), quiet)
 
 
+@pytest.mark.parametrize("scheme", ["int8", "int8x4", "qmn8", "qmn16"])
+def test_in_integers_it_diverges_with_a_sentence(scheme: str) -> None:
+    """Where everything saturates the loss may stay a number; weights and steps do not."""
+    how = HOW.model_copy(update={"learning_rate": 1e30, "momentum": 0.99})
+    with pytest.raises(UsageError, match=r" in epoch \d: lower learning_rate, now 1e\+30$"):
+        train(in_integers(scheme), Labelled(*waves(80)), how, Session(), quiet)
+
+
+def test_a_last_step_that_diverges_is_not_kept(tmp_path: Path) -> None:
+    """One batch an epoch: its loss is a number, what it leaves behind is none."""
+    how = HOW.model_copy(update={"learning_rate": 1e38, "batch": 80, "mixup": 0.0})
+    session = Session(0, Kept(tmp_path / "state.pt", ""))
+    data = Labelled(100 * waves(80)[0], waves(80)[1])
+    with pytest.raises(UsageError, match=r"^a weight is no number in epoch 1: lower learning_rate"):
+        train(nn.Sequential(nn.Flatten(), nn.Linear(32, 3)), data, how, session, quiet)
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_batches_of_one() -> None:
+    """Where that is asked for, and the network has nothing that needs a deviation."""
+    how = Training(epochs=1, batch=1, learning_rate=0.01)
+    history = train(nn.Sequential(nn.Flatten(), nn.Linear(32, 3)), Labelled(*waves(9)), how,
+                    Session(), quiet)  # fmt: skip
+    assert len(history) == 1
+
+
 def test_labels_out_of_range() -> None:
     """Before the loss is asked, which would fail without a name."""
     x, y = waves(32)

@@ -13,8 +13,10 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from microai.errors import DivergedError
 from microai.graph import Graph
 from microai.op import Const
+from microai.ops import LINEAR
 from microai.quantize import ptq
 from microai.quantize.mixed import Schemes
 from microai.types import Quant
@@ -55,6 +57,8 @@ class Steps(nn.Module):
             quant = quants[name]
             assert quant
             scale = (firsts[place] * self.shares[place].detach().exp()).float()
+            if not (scale.isfinite() & (scale > 0)).all():
+                raise DivergedError(f"the step of {name} has become {scale.tolist()}")
             quants[name] = replace(quant, scale=tuple(scale.tolist()), zero=int(self.zeros[place]))
         return quants
 
@@ -65,6 +69,10 @@ class Steps(nn.Module):
             quant = quants[node.name]
             if quant:
                 scales[node.name] = self._scale(self.roots.get(node.name, ""), quant)
+        for node in graph.steps:
+            if isinstance(node.op, LINEAR) and node.name in scales:
+                x, w, b = node.inputs
+                scales[b] = scales[x] * scales[w]  # or a bias would grow with them
         return scales
 
     def _scale(self, root: str, quant: Quant) -> torch.Tensor:
