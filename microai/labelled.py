@@ -28,8 +28,9 @@ class LabelledSet:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what it holds."""
-        return sha256(self.x.tobytes() + self.y.tobytes()).hexdigest()
+        """SHA-256 of samples, labels and the number of classes."""
+        told = f"{self.x.shape} {self.y.dtype} {self.classes} ".encode()
+        return sha256(told + self.x.tobytes() + self.y.tobytes()).hexdigest()
 
     def part(self, chosen: Bools | Array) -> "LabelledSet":
         """Some of its samples, by mask or index."""

@@ -5,6 +5,7 @@ Each is kept with the settings it was made with, and made anew only when these h
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microai.backends import kernels
+from microai.backend import Kernel
+from microai.board import Board
 from microai.errors import Tell
 from microai.extras import needed
 from microai.files import write_file
@@ -29,6 +31,7 @@ from microai.save import load, to_bytes
 from microai.settings import Experiment
 from microai.source import Source
 from microai.types import Arrays
+from microai.versions import versions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,7 +43,9 @@ Making = Callable[["Kept", Tell], "tuple[Graph, tuple[Epoch, ...]]"]
 
 @dataclass(frozen=True)
 class Task:
-    """One width and seed: what to train on, what is held out, where it is kept."""
+    """One width and seed: what to train on, what is held out, in which formats it is kept where;
+    what mixed formats are sized for.
+    """
 
     what: Experiment
     filters: int
@@ -49,13 +54,13 @@ class Task:
     held: LabelledSet | None
     formats: tuple[str, ...]
     folder: Path
+    kernels: tuple[Kernel, ...]
+    board: Board | None
 
 
 @dataclass(frozen=True)
 class Made:
-    """A network in one format, and the seconds its training took, the float network's not counted
-    in.
-    """
+    """A network in one format, and the seconds that took, the float network's not counted in."""
 
     task: Task
     format: str
@@ -66,22 +71,33 @@ class Made:
 
 def networks(task: Task, tell: Tell) -> Iterator[Made]:
     """The float network, then all formats."""
-    what, place = task.what, f"{task.filters} filters, seed {task.seed}"
+    float_network = _made(task, "float", partial(_float, task), tell)
+    yield float_network
+    for text in task.formats:
+        tell(f"{task.filters} filters, seed {task.seed}: {text}")
+        yield _made(task, text, partial(_stored, task, text, float_network.graph), tell)
+
+
+def settings_of(task: Task, name: str) -> dict[str, Any]:
+    """All that a network follows from."""
+    what = task.what
     settings: dict[str, Any] = {
         "network": _network_facts(what.network.kind), "filters": task.filters, "seed": task.seed,
         "training": what.training.model_dump(), "data": task.train.digest,
+        "torch": versions().get("torch"),
     }  # fmt: skip
-    float_network = _made(task, "float", settings, partial(_float, task), tell)
-    yield float_network
-    for text in task.formats:
-        tuning = what.tuning if Format.read(text).qat else None
-        own = settings | {
-            "format": text, "calibration": what.deploy.calibration,
-            **({"max_drop": what.deploy.max_drop} if "/" in text else {}),
-            "tuning": tuning.model_dump() if tuning else None,
-        }  # fmt: skip
-        tell(f"{place}: {text}")
-        yield _made(task, text, own, partial(_stored, task, text, float_network.graph), tell)
+    if name == "float":
+        return settings
+    form = Format.read(name)
+    settings |= {"format": name, "calibration": what.deploy.calibration}
+    if form.qat and what.tuning:
+        settings["tuning"] = what.tuning.model_dump()
+    if len(form.levels) > 1:
+        settings["mixed"] = [
+            what.deploy.max_drop, task.board and task.board.model_dump(mode="json"),
+            [f"{kernel.backend}/{kernel.template}" for kernel in task.kernels],
+        ]  # fmt: skip
+    return settings
 
 
 def _network_facts(kind: str) -> list[str]:
@@ -90,10 +106,11 @@ def _network_facts(kind: str) -> list[str]:
     return [kind, *([sha256(path.read_bytes()).hexdigest()] if path.is_file() else [])]
 
 
-def _made(task: Task, name: str, settings: dict[str, Any], make: Making, tell: Tell) -> Made:
-    """What is kept under this name, where it was made with these settings; else made now."""
+def _made(task: Task, name: str, make: Making, tell: Tell) -> Made:
+    """What is kept under this name, where it was made with the same settings; else made now."""
     from microai.train import Kept
 
+    settings, began = settings_of(task, name), time.monotonic()
     folder = task.folder / name.replace("/", ",")  # a mixed format has one name
     record, network = folder / "made.json", folder / "network.mai"
     known = recall(record, settings)
@@ -103,7 +120,7 @@ def _made(task: Task, name: str, settings: dict[str, Any], make: Making, tell: T
     digest = sha256(json.dumps(settings).encode()).hexdigest()
     kept = Kept(folder / "training.pt", digest)
     graph, history = make(kept, tell)
-    seconds = sum(epoch.seconds for epoch in history)
+    seconds = max(time.monotonic() - began, sum(epoch.seconds for epoch in history))
     record.unlink(missing_ok=True)  # it is of the network that goes now
     write_file(network, lambda file: file.write(to_bytes(graph)))
     keep(record, settings, {"seconds": seconds, "epochs": list(map(astuple, history))})
@@ -157,7 +174,7 @@ def _recipe(task: Task, text: str, graph: Graph, tell: Tell) -> Recipe:
     measured = _measured(task)
     samples = samples_of(graph, {"X": np.moveaxis(measured.x, -1, 1)}, Path(measured.name))
     source = Source(graph, None, samples, calibration_labels=measured.y)
-    chosen = choose(source, Wish(form.levels, deploy.max_drop), kernels(), None, tell)
+    chosen = choose(source, Wish(form.levels, deploy.max_drop), task.kernels, task.board, tell)
     record = task.folder / text.replace("/", ",") / "mixed.json"
     write_file(record, lambda file: file.write(chosen.to_bytes()))
     tell(chosen.options if chosen.reached else chosen.shortfall)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from microai.backend import Kernel
-from microai.errors import DoesNotFitError, Tell
+from microai.errors import DoesNotFitError, Tell, UsageError
 from microai.files import write_file
 from microai.labelled import LabelledSet, find_set, read_set, split, spread
 from microai.making import Made, Task, networks
@@ -86,19 +86,17 @@ class Study:
 
 def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
     """Train what is missing, then judge; the files go to `place.out`."""
-    train, held = read_set(place.data / what.data.train, what.data.group), None
-    if not place.validate:
-        find_set(place.data / what.data.test)  # says now what is missing
-    if place.validate:
-        train, held = split(train, what.data.validation)
-        tell(f"{len(held.y)} of {len(held.y) + len(train.y)} training samples are held out")
+    train, held = _training_sets(what, place, tell)
     write_file(place.out / "experiment.json", lambda file: file.write(resolved(what)))
-    tasks = [
-        Task(what, run.filters, seed, train, held, what.formats(run),
-             place.out / f"{run.filters}-{seed}")
+    board = place.job.board if place.job else None
+    made = [
+        network
         for run in what.runs for seed in range(run.seeds)
+        for network in networks(
+            Task(what, run.filters, seed, train, held, what.formats(run),
+                 place.out / f"{run.filters}-{seed}", place.kernels, board), tell,
+        )
     ]  # fmt: skip
-    made = [one for task in tasks for one in networks(task, tell)]
     judge = held or read_set(place.data / what.data.test)
     rows = tuple(_row(one, judge, place, tell) for one in made)
     study = Study(what, f"a part of {held.name}" if held else judge.name, rows)
@@ -108,12 +106,28 @@ def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
     return study
 
 
+def _training_sets(
+    what: Experiment, place: Place, tell: Tell
+) -> tuple[LabelledSet, LabelledSet | None]:
+    """What to train on and what is held out, once it is sure that there is a test set."""
+    origin = find_set(place.data / what.data.train)
+    if not place.validate and find_set(place.data / what.data.test) == origin:
+        raise UsageError(f"{origin.name} is the training set and the test set; name another one")
+    train = read_set(origin, what.data.group)
+    if not place.validate:
+        return train, None
+    train, held = split(train, what.data.validation)
+    tell(f"{len(held.y)} of {len(held.y) + len(train.y)} training samples are held out")
+    return train, held
+
+
 def _row(made: Made, judge: LabelledSet, place: Place, tell: Tell) -> Row:
     """What is kept of this network on these samples and this target; else found out now."""
     what, job = made.task.what, place.job if made.format != "float" else None
     settings = {
         "network": sha256(to_bytes(made.graph)).hexdigest(), "data": judge.digest,
-        "target": [job.board.name, what.deploy.samples] if job else None,
+        "target": [job.board.model_dump(mode="json"), what.deploy.samples] if job else None,
+        "versions": place.versions,
         "kernels": [f"{kernel.backend}/{kernel.template}" for kernel in place.kernels],
     }  # fmt: skip
     record = made.folder / "row.json"

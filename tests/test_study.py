@@ -46,6 +46,13 @@ def test_what_cannot_be_trained_is_a_sentence(study: Path) -> None:
     assert (result.code, "lower learning_rate, now 1e+06" in result.message) == (2, True)
 
 
+def test_a_test_set_is_not_the_training_set(study: Path) -> None:
+    """Told before anything is trained."""
+    (study / "tiny.toml").write_text(tiny().replace("test.npz", "train.npz"))
+    result = Result(*arguments(study))
+    assert result.message == ("train.npz is the training set and the test set; name another one")
+
+
 def test_labels_of_another_test_set(study: Path) -> None:
     """More classes than were trained."""
     arrays = dict(np.load(study / "test.npz"))
