@@ -15,6 +15,8 @@ import numpy as np
 from microai.errors import UsageError
 from microai.types import Array, Arrays
 
+HEADS = {(1, 0): np.lib.format.read_array_header_1_0}
+
 
 def load_arrays(path: Path) -> Arrays:
     """All arrays of an .npz, or the one of an .npy as X; no pickles, no NaN."""
@@ -35,6 +37,21 @@ def load_arrays(path: Path) -> Arrays:
     for name, array in arrays.items():
         _check_numbers(path, name, array)
     return arrays
+
+
+def array_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Of an .npz's arrays, from their heads alone."""
+    shapes = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as entry:
+                    version = np.lib.format.read_magic(entry)
+                    read = HEADS.get(version, np.lib.format.read_array_header_2_0)
+                    shapes[name.removesuffix(".npy")] = read(entry)[0]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UsageError(f"{path}: damaged: {error}") from None
+    return shapes
 
 
 def _loaded(path: Path) -> Arrays:

@@ -36,6 +36,8 @@ class Format:
             raise ValueError(f"{text!r} says a thing twice")
         if "f32" in names and (options or names[1:]):
             raise ValueError(f"{text!r}: f32 stands alone")
+        if "channel" in options and all(SCHEMES[name].per_channel for name in names):
+            raise ValueError(f"{text!r}: that has a scale for each channel anyway")
         rounding, ranges = "floor" if "floor" in options else "nearest", (*ways, "minmax")[0]
         channel = "channel" in options
         levels = {name: named(name, rounding, ranges, per_channel=channel) for name in names}

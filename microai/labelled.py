@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A labelled set from an .npz: checked, in physical units, and split where a part is held out."""
 
+import glob
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,13 +10,13 @@ import numpy as np
 
 from microai.datasets import published
 from microai.errors import UsageError
-from microai.files import load_arrays
+from microai.files import array_shapes, load_arrays
 from microai.types import Array, Arrays, Bools
 
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """x (N, ..., C) float32 in physical units, y (N,) from 0, whose each sample is (N,) or None.
+    """x (N, ..., C) float32 in physical units, y (N,) from 0, and groups (N,): of whom each is.
 
     `classes` are as many as the file names, or as its labels need.
     """
@@ -58,7 +59,7 @@ def read_set(path: Path, group: str | None = None) -> LabelledSet:
 
 def find_set(path: Path) -> Path:
     """The one file that is meant; UsageError with where it is published."""
-    found = sorted(path.parent.glob(path.name))
+    found = sorted(path.parent.glob(glob.escape(path.name).replace("[*]", "*")))
     if len(found) > 1:
         raise UsageError(f"{path} is {' and '.join(each.name for each in found)}; name one of them")
     if not found:
@@ -70,6 +71,20 @@ def find_set(path: Path) -> Path:
     return found[0]
 
 
+def check_alike(path: Path, train: LabelledSet) -> None:
+    """UsageError where a set's samples have another shape than those to train on, or no labels; of
+    the set itself nothing is read but the heads of its arrays.
+    """
+    shapes = array_shapes(path)
+    if missing := {"X", "y"} - shapes.keys():
+        raise UsageError(f"{path}: no array {min(missing)!r}; it has {', '.join(shapes)}")
+    if shapes["X"][1:] != train.x.shape[1:] or shapes["y"] != shapes["X"][:1]:
+        raise UsageError(
+            f"{path}: X is {shapes['X']}, y is {shapes['y']}, expected (N, "
+            f"{', '.join(map(str, train.x.shape[1:]))}) and (N,), as in {train.name}"
+        )
+
+
 def split(data: LabelledSet, share: float, seed: int = 0) -> tuple[LabelledSet, LabelledSet]:
     """What to train on, and a held-out part of about `share`: whole groups in random order, or as
     many of each class.
@@ -78,7 +93,9 @@ def split(data: LabelledSet, share: float, seed: int = 0) -> tuple[LabelledSet, 
     groups = data.groups
     held = _groups(groups, share, random) if groups is not None else _strata(data, share, random)
     if held.all() or not held.any():
-        raise UsageError(f"a share of {share:g} of {len(data.y)} samples leaves nothing; change it")
+        raise UsageError(
+            f"{len(data.y)} samples are too few, or of too few, to hold out a share of {share:g}"
+        )
     return data.part(~held), data.part(held)
 
 
@@ -98,11 +115,6 @@ def _strata(data: LabelledSet, share: float, random: np.random.Generator) -> Boo
         of_class = random.permutation(np.flatnonzero(data.y == label))
         held[of_class[: round(share * len(of_class))]] = True
     return held
-
-
-def spread(size: int, count: int) -> Array:
-    """`count` indices from the whole range, or all of them."""
-    return np.linspace(0, size - 1, min(size, count)).astype(np.int64)
 
 
 def _checked_scale(path: Path, arrays: Arrays) -> Array:

@@ -22,11 +22,11 @@ from microai.extras import needed
 from microai.files import write_file
 from microai.formats import Format
 from microai.graph import Graph
-from microai.labelled import LabelledSet, spread
+from microai.labelled import LabelledSet
 from microai.mixture import Wish, choose
 from microai.pipeline import Recipe, quantize_graph
 from microai.records import keep, recall
-from microai.samples import normalized, samples_of, with_statistics
+from microai.samples import normalized, samples_of, spread, with_statistics
 from microai.save import load, to_bytes
 from microai.settings import Experiment
 from microai.source import Source

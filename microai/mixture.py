@@ -234,8 +234,9 @@ def mixed_recipe(
     """
     chosen = choose(source, wish, kernels, board, tell)
     write_file(record, lambda file: file.write(chosen.to_bytes()))
-    tell(f"chosen: {chosen.options}")
-    tell(f"{chosen.found}; float {percent(chosen.float_accuracy)}; all that was tried: {record}")
+    tell(f"all that was tried: {record}")
     if not chosen.reached:
         raise UsageError(chosen.shortfall)
+    tell(f"chosen: {chosen.options}")
+    tell(f"{chosen.found}; float {percent(chosen.float_accuracy)}")
     return chosen.recipe(kernels)

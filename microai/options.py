@@ -4,7 +4,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from microai.device.serial import attached
 from microai.errors import DeviceError, Tell, UsageError
 from microai.export import FORMATS
 from microai.files import check_writable
+from microai.mixture import Wish
 from microai.names import check_prefix
 from microai.pipeline import Recipe
 from microai.quantize import scheme as schemes
@@ -60,11 +61,13 @@ Emulate = Annotated[bool, typer.Option("--emulate", help="Run in QEMU; no board 
 Qemu = Annotated[str, typer.Option("--qemu", envvar="MICROAI_QEMU", help="The emulator's program.")]
 MaiFile = Annotated[Path, typer.Option("-o", "--out", help="The .mai file.")]
 Qat = Annotated[bool, typer.Option("--qat", help="Train on in integers, on the labelled --data.")]
-Epochs = Annotated[int, typer.Option("--epochs", help="Of --qat.")]
+TUNING = {"epochs": 10, "learning_rate": 5e-4, "batch": 64, "optimizer": "adam"}
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Of --qat; default 10.")]
 LearningRate = Annotated[
-    float, typer.Option("--learning-rate", help="Of --qat, with Adam; it falls to 0.")
+    float | None,
+    typer.Option("--learning-rate", help="Of --qat, with Adam; it falls to 0. Default 0.0005."),
 ]
-Batch = Annotated[int, typer.Option("--batch", help="Of --qat.")]
+Batch = Annotated[int | None, typer.Option("--batch", help="Of --qat; default 64.")]
 Scheme = Annotated[
     str | None, typer.Option("--scheme", help=f"{', '.join(SCHEMES)}; default int8.")
 ]
@@ -145,48 +148,63 @@ def question_of(
     return Question(model, _shape(input_shape), data, calibration, normalize, seed)
 
 
+class How(NamedTuple):
+    """What is said of every scheme that is named."""
+
+    rounding: str = "nearest"
+    per_channel: bool = False
+    ranges: str = "minmax"
+
+    def scheme(self, name: str, option: str = "--scheme") -> schemes.Scheme:
+        """The named scheme so, or UsageError about `option`."""
+        rounding, per_channel, ranges = self
+        return schemes.named(name, rounding, ranges, per_channel=per_channel, option=option)
+
+
 def recipe_of(
-    scheme: str | None, rounding: str, layers: list[str] | None, chosen: tuple[Kernel, ...],
-    *, per_channel: bool, ranges: str,
-) -> Recipe:  # fmt: skip
+    scheme: str | None, layers: list[str] | None, how: How, chosen: tuple[Kernel, ...]
+) -> Recipe:
     """How to store the model and with which kernels, or UsageError."""
-    own = schemes.named(scheme or "int8", rounding, ranges, per_channel=per_channel)
-    asked = scheme is not None or (rounding, ranges) != ("nearest", "minmax") or per_channel
+    own, asked = how.scheme(scheme or "int8"), scheme is not None or how != How()
     named: dict[str, schemes.Scheme] = {}
     for text in layers or []:
         name, _, kind = text.rpartition("=")
         if not name or name in named:
             raise UsageError(f"--layer is {text!r}, expected NAME=SCHEME, once for a name")
-        option = f"--layer {name}"
-        named[name] = schemes.named(kind, rounding, ranges, per_channel=per_channel, option=option)
+        named[name] = how.scheme(kind, f"--layer {name}")
     return Recipe(own if asked else None, named, chosen)
 
 
-def training_of(epochs: int, learning_rate: float, batch: int) -> Training:
-    """How --qat trains, or UsageError."""
+def training_of(
+    epochs: int | None, learning_rate: float | None, batch: int | None, *, qat: bool
+) -> Training:
+    """How --qat trains, or UsageError; without it the options say nothing."""
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch": batch}
+    stated = {name: value for name, value in given.items() if value is not None}
+    if stated and not qat:
+        raise UsageError(f"--{next(iter(stated)).replace('_', '-')} needs --qat")
     try:
-        return Training(epochs=epochs, learning_rate=learning_rate, batch=batch, optimizer="adam")
+        return Training.model_validate({**TUNING, **stated})
     except ValidationError as error:
         raise UsageError(f"options: {problems(error)}") from None
 
 
-def levels_of(
-    text: str, rounding: str, *, per_channel: bool, ranges: str
-) -> dict[str, schemes.Scheme]:
+def levels_of(text: str, how: How) -> dict[str, schemes.Scheme]:
     """Schemes by name, or UsageError; each once, and none that stores nothing."""
     names = [name.strip() for name in text.split(",")]
     if "f32" in names or len(set(names)) < len(names):
         raise UsageError(f"--levels is {text!r}, expected schemes in integers, each once")
-    return {
-        name: schemes.named(name, rounding, ranges, per_channel=per_channel, option="--levels")
-        for name in names
-    }
+    return {name: how.scheme(name, "--levels") for name in names}
 
 
-def mixes(mixed: str | None, needing: Mapping[str, object], barred: Mapping[str, object]) -> bool:
-    """Whether --mixed auto was asked for; UsageError for options given that need it, or that say
+def wish_of(
+    mixed: str | None, max_drop: str | None, levels: str | None, how: How,
+    barred: Mapping[str, object],
+) -> Wish | None:  # fmt: skip
+    """What --mixed auto is asked, None without; UsageError for options that need it, or that say
     otherwise which schemes to take.
     """
+    needing = {"--max-drop": max_drop, "--levels": levels}
     if mixed not in (None, "auto"):
         raise UsageError(f"--mixed is {mixed!r}, expected auto")
     stray = [name for name, value in (barred if mixed else needing).items() if value]
@@ -194,7 +212,7 @@ def mixes(mixed: str | None, needing: Mapping[str, object], barred: Mapping[str,
         raise UsageError(f"--mixed auto chooses among --levels; leave {stray[0]} out")
     if stray:
         raise UsageError(f"{stray[0]} needs --mixed auto")
-    return mixed is not None
+    return Wish(levels_of(levels or LEVELS, how), share_of(max_drop or "1%")) if mixed else None
 
 
 def share_of(text: str) -> float:
@@ -204,7 +222,7 @@ def share_of(text: str) -> float:
         share = float(number) / percent
     except ValueError:
         share = math.nan
-    if not 0 <= share <= 1:
+    if not 0 <= share <= 1 or (share == 1 and percent == 1):  # 1 is meant as 1% more often
         raise UsageError(f"--max-drop is {text!r}, expected a share as in 1% or 0.01")
     return share
 

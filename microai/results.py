@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """RESULTS.md from the files that studies keep: every figure with the command that gave it."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from microai.errors import UsageError
+from pydantic import Field
+
+from microai.checked import Strict, load_json
 from microai.over_seeds import Summary, summaries
 from microai.report import number
+from microai.settings import Experiment, Training
 from microai.study import Row
 
 HEAD = """# Results
 
 Written by `microai results`; each table by the command above it, on the data it names. Accuracy is
 the mean over the seeds, of all samples judged, by the float rules (`float`) or the integer rules;
-`points` is how far that is from the float networks of the same seeds. The target, emulated, ran the
-stated number of samples; `differ` counts its output and layer values that are not those of the
-rules. Flash and RAM are of the whole image, instructions of one inference, the largest over samples
-and seeds; s is the training of one network.
+`deviation` is its standard deviation over them, `points` how far it is from the float networks of
+the same seeds, both in points of a hundred. The target, emulated, ran the stated number of samples;
+`differ` counts its output and layer values that are not those of the rules. Flash and RAM are of
+the whole image, instructions of one inference, the largest over samples and seeds; s is the time
+that one network took after the float one, which has its own.
 """
 COLUMNS = (
     "filters", "format", "seeds", "accuracy %", "deviation", "points", "flash B", "weights B",
@@ -26,56 +29,60 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """A results.json of `microai train`, or UsageError."""
-    try:
-        study = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(study, dict) or study.get("schema") != "microai.study/1":
-            raise UsageError(f"{path}: not the results.json of a `microai train`")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: damaged: {error}") from None
-    return study
+class Results(Strict):
+    """A results.json of `microai train`."""
+
+    kind: Annotated[Literal["microai.study/1"], Field(alias="schema")]
+    experiment: Experiment
+    command: str
+    versions: dict[str, str]
+    judged_on: str
+    seconds: float
+    rows: Annotated[tuple[Row, ...], Field(min_length=1)]
 
 
-def results_page(studies: Sequence[dict[str, Any]]) -> str:
+def read_results(path: Path) -> Results:
+    """The file, or UsageError."""
+    return load_json(path, Results)
+
+
+def results_page(studies: Sequence[Results]) -> str:
     """The page in Markdown."""
     return "\n".join([HEAD, *map(_section, studies)])
 
 
-def _section(study: dict[str, Any]) -> str:
-    what, rows = study["experiment"], [Row(**row) for row in study["rows"]]
+def _section(study: Results) -> str:
     lines = [
-        f"## {what['title']}", "", f"    {study['command']}", "", _facts(study, rows), "",
+        f"## {study.experiment.title}", "", f"    {study.command}", "", _facts(study), "",
         _line(COLUMNS), _line(["---"] + ["---:"] * (len(COLUMNS) - 1)),
     ]  # fmt: skip
-    found = summaries(rows)
+    found = summaries(study.rows)
     floats = {each.filters: each.mean for each in found if each.format == "float"}
     lines += [_line(_cells(each, floats[each.filters])) for each in found]
-    refused = dict.fromkeys((row.filters, row.format, row.refused) for row in rows if row.refused)
+    refused = dict.fromkeys((r.filters, r.format, r.refused) for r in study.rows if r.refused)
     lines += [f"\n{filters} filters, {form}: {why}" for filters, form, why in refused]
     return "\n".join([*lines, ""])
 
 
-def _facts(study: dict[str, Any], rows: list[Row]) -> str:
-    what, ran = study["experiment"], [row.report["samples"] for row in rows if row.report]
+def _facts(study: Results) -> str:
+    what, rows = study.experiment, study.rows
+    ran = [row.report["samples"] for row in rows if row.report]
     boards = sorted({row.report["board"] for row in rows if row.report})
     target = f"{max(ran)} of them on emulated {', '.join(boards)}" if ran else "no target"
-    training, tuning = what["training"], what["tuning"]
-    tuned = f"; qat: {_training(tuning)}" if tuning else ""
-    versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
+    tuned = f"; qat: {_training(what.tuning)}" if what.tuning else ""
+    versions = ", ".join(f"{name} {version}" for name, version in study.versions.items())
     return (
-        f"Judged on {study['judged_on']}, {rows[0].samples} samples; {target}. Training: "
-        f"{_training(training)}{tuned}; {study['seconds']:.0f} s in all. {versions}."
+        f"Judged on {study.judged_on}, {rows[0].samples} samples; {target}. Training: "
+        f"{_training(what.training)}{tuned}; {study.seconds:,.0f} s in all. {versions}."
     )
 
 
-def _training(how: dict[str, Any]) -> str:
+def _training(how: Training) -> str:
     """What differs from doing nothing."""
     return ", ".join(
-        f"{name} {'+'.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in how.items() if value and (name != "factor" or how["milestones"])
+        f"{name} {'+'.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for name, value in how.model_dump().items()
+        if value and (name != "factor" or how.milestones)
     )  # fmt: skip
 
 

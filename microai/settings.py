@@ -71,11 +71,15 @@ class Training(Strict):
 
 
 def _known(formats: tuple[str, ...]) -> tuple[str, ...]:
-    """Formats that can be read, each once."""
+    """Formats that can be read, each once; all that is wrong in one ValueError."""
+    wrong = ["a format is there twice"] if len(set(formats)) < len(formats) else []
     for text in formats:
-        Format.read(text)
-    if len(set(formats)) < len(formats):
-        raise ValueError("a format is there twice")
+        try:
+            Format.read(text)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return formats
 
 
@@ -110,13 +114,15 @@ class Experiment(Strict):
     training: Training
     tuning: Training | None = None
     deploy: Deploy
-    runs: Annotated[tuple[Runs, ...], Field(min_length=1)]
+    runs: tuple[Runs, ...]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         tuned = [text for run in self.runs for text in self.formats(run) if Format.read(text).qat]
-        if bool(tuned) != bool(self.tuning):
-            raise ValueError("[tuning] and a format with +qat need each other")
+        if not self.runs:
+            raise ValueError("runs: there are none; [[runs]] with filters = 16 is one")
+        if tuned and not self.tuning:
+            raise ValueError(f"{tuned[0]} needs [tuning]")
         if len({run.filters for run in self.runs}) < len(self.runs):
             raise ValueError("runs: a width is there twice")
         return self

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from microai.backend import Kernel
+from microai.checked import load_json
 from microai.errors import DoesNotFitError, Tell, UsageError
 from microai.files import write_file
-from microai.labelled import LabelledSet, find_set, read_set, split, spread
+from microai.labelled import LabelledSet, check_alike, find_set, read_set, split
 from microai.making import Made, Task, networks
 from microai.pipeline import Job, Recipe, compile_source, deploy
 from microai.quantize.scheme import SCHEMES
 from microai.records import keep, recall
-from microai.samples import labels_of, normalized, samples_of, stored
+from microai.samples import labels_of, normalized, samples_of, spread, stored
 from microai.save import to_bytes
 from microai.settings import Experiment, resolved
 from microai.source import Source
@@ -86,6 +87,7 @@ class Study:
 
 def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
     """Train what is missing, then judge; the files go to `place.out`."""
+    _check_folder(what, place.out / "experiment.json")
     train, held = _training_sets(what, place, tell)
     write_file(place.out / "experiment.json", lambda file: file.write(resolved(what)))
     board = place.job.board if place.job else None
@@ -106,6 +108,18 @@ def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
     return study
 
 
+def _check_folder(what: Experiment, record: Path) -> None:
+    """UsageError where the folder holds the results of another network or other data."""
+    if not record.is_file():
+        return
+    other = load_json(record, Experiment)
+    if (other.title, other.network, other.data) != (what.title, what.network, what.data):
+        raise UsageError(
+            f"{record.parent} holds the study {other.title!r} of other data or another network; "
+            "choose another --out, or delete it"
+        )
+
+
 def _training_sets(
     what: Experiment, place: Place, tell: Tell
 ) -> tuple[LabelledSet, LabelledSet | None]:
@@ -115,6 +129,7 @@ def _training_sets(
         raise UsageError(f"{origin.name} is the training set and the test set; name another one")
     train = read_set(origin, what.data.group)
     if not place.validate:
+        check_alike(find_set(place.data / what.data.test), train)
         return train, None
     train, held = split(train, what.data.validation)
     tell(f"{len(held.y)} of {len(held.y) + len(train.y)} training samples are held out")

@@ -47,6 +47,11 @@ def support_table(matrix: Matrix, backends: Sequence[str]) -> Table:
     return table
 
 
+TARGET_COLUMNS = (
+    "on target", "mismatches", "instructions", "per MAC", "flash B", "weights B", "arena B",
+)  # fmt: skip
+
+
 def layers_table(compiled: Compiled) -> Table:
     """Shapes, work and kernels."""
     table = Table("layer", "op", "output", "MACs", "backend")
@@ -62,20 +67,19 @@ def layers_table(compiled: Compiled) -> Table:
 
 
 def study_table(study: Study) -> Table:
-    """A line for each width and format, over its seeds."""
+    """A line for each width and format, over its seeds; without a target, of accuracy alone."""
     title = f"{study.what.title}, judged on {study.judged_on}"
     table = Table("filters", "format", title=escape(title), title_justify="left")
-    columns = ("seeds", "samples", "accuracy", "deviation", "mismatches", "instructions",
-               "per MAC", "flash B", "weights B", "arena B")  # fmt: skip
+    ran = any(row.report for row in study.rows)
+    columns = ("seeds", "samples", "accuracy", "deviation", *(TARGET_COLUMNS if ran else ()))
     for name in columns:
         table.add_column(name, justify="right")
     for group in summaries(study.rows):
         cells = [group.seeds, group.samples, percent(group.mean), group.spread]
+        counts = (group.on_target, group.mismatches, group.instructions)
         sizes = (group.flash_bytes, group.weights_bytes, group.arena_bytes)
-        table.add_row(
-            str(group.filters), group.format, *map(str, cells), number(group.mismatches),
-            number(group.instructions), group.per_mac, *map(number, sizes),
-        )  # fmt: skip
+        facts = [*map(number, counts), group.per_mac, *map(number, sizes)] if ran else []
+        table.add_row(str(group.filters), group.format, *map(str, cells), *facts)
     return table
 
 

@@ -33,8 +33,8 @@ class Tuned:
 
 
 def tune(source: Source, recipe: Recipe, how: Training, seed: int, keep: Path, tell: Tell) -> Tuned:
-    """Trains on the source's labelled samples but for a tenth of each class; the state after each
-    epoch is in `keep` until it is done.
+    """Trains on the source's labelled samples but for a tenth of each class, and measures ranges on
+    them where no others are given; the state after each epoch is in `keep` until it is done.
     """
     with needed("torch"):
         from microai.torch_module import settle, torch_module
@@ -42,13 +42,19 @@ def tune(source: Source, recipe: Recipe, how: Training, seed: int, keep: Path, t
     data, graph = _labelled_set(source), source.graph
     trained_on, held = split(data, HELD_OUT, seed)
     scheme = recipe.scheme or SCHEMES["int8"]
-    module = torch_module(graph, scheme, calibration_reals(source), recipe.layers)
-    settings = f"{how!r} {recipe.scheme!r} {recipe.layers!r} {seed} {data.digest}"
+    if scheme.activations is None and not recipe.layers:
+        raise UsageError("--qat trains in integers, and f32 has none; take another --scheme")
+    (name,) = (node.name for node in graph.inputs)
+    measured = None if source.borrowed else calibration_reals(source)
+    calibration = measured or {name: trained_on.x}
+    module = torch_module(graph, scheme, calibration, recipe.layers)
+    measured_on = sha256(calibration[name].tobytes()).hexdigest()
+    settings = f"{how!r} {scheme!r} {recipe.layers!r} {seed} {data.digest} {measured_on}"
     kept = Kept(keep, sha256(settings.encode() + to_bytes(graph)).hexdigest())
     session = Session(seed, kept, labelled(graph, held.x, held.y))
     train(module, labelled(graph, trained_on.x, trained_on.y), how, session, tell)
     keep.unlink(missing_ok=True)
-    integers, reals = settle(module), {graph.inputs[0].name: held.x}
+    integers, reals = settle(module), {name: held.x}
     shares = [judged(graph, reals, held.y), judged(integers, stored(integers, reals), held.y)]
     return Tuned(integers, len(held.y), *shares)
 

@@ -16,7 +16,7 @@ from microai.errors import DoesNotFitError, UsageError
 from microai.graph import Graph
 from microai.mixing import Search, Tried, descend, measure, mixed, spelled, uniform
 from microai.mixture import Mixture, Wish, best, choose
-from microai.options import LEVELS, levels_of, recipe_of, share_of
+from microai.options import LEVELS, How, levels_of, recipe_of, share_of
 from microai.pipeline import compile_source
 from microai.quantize.scheme import SCHEMES, named
 from microai.render import STACK_BYTES
@@ -39,7 +39,7 @@ def source_of(graph: Graph, **more) -> Source:
 
 def chosen(levels: str, max_drop: float, board: Board | None = None, **more) -> Mixture:
     """Of the broken network."""
-    wish = Wish(levels_of(levels, "nearest", per_channel=False, ranges="minmax"), max_drop)
+    wish = Wish(levels_of(levels, How()), max_drop)
     return choose(source_of(broken(), **more), wish, kernels(), board, lambda _: None)
 
 
@@ -85,7 +85,7 @@ def test_it_is_compiled_as_it_was_measured() -> None:
     assert said[:4] == ["--scheme=qmn8", "--rounding=floor", "--per-channel", "--ranges=moving"]
     layers = [text.removeprefix("--layer=") for text in said[4:]]
     assert layers
-    recipe = recipe_of("qmn8", "floor", layers, kernels(), per_channel=True, ranges="moving")
+    recipe = recipe_of("qmn8", layers, How("floor", True, "moving"), kernels())
     again = compile_source(source, recipe, "net", lambda _: None)
     assert model_id(again.graph) == model_id(compiled.graph)
 
@@ -286,7 +286,7 @@ def test_what_cannot_be_kept_is_written_down_too(files: list[str], tmp_path: Pat
 def test_digits() -> None:
     """A trained network: within the drop where it chose, and smaller than in 16 bits."""
     source = open_source(Question(), lambda _: None)
-    levels = levels_of(LEVELS, "nearest", per_channel=False, ranges="minmax")
+    levels = levels_of(LEVELS, How())
     found = choose(
         source, Wish(levels, 0.01), kernels(), load_board("stm32l4"), lambda _: None
     )  # fmt: skip

@@ -16,7 +16,7 @@ from microai.formats import Format
 from microai.graph import Graph, verify
 from microai.interpret import interpret
 from microai.ops import CLAMPING
-from microai.options import recipe_of
+from microai.options import How, recipe_of
 from microai.pipeline import compile_graph, quantize_graph, stored_graph
 from microai.quantize.scheme import RANGES, SCHEMES, named
 from microai.samples import stored
@@ -111,10 +111,10 @@ def test_c_equals_the_rules_with_every_method(tmp_path: Path) -> None:
 
 def test_the_option_reaches_every_layer() -> None:
     """With a scheme or without; a layer's own as well."""
-    recipe = recipe_of(None, "nearest", ["a=qmn8"], (), per_channel=False, ranges="mse")
+    recipe = recipe_of(None, ["a=qmn8"], How(ranges="mse"), ())
     assert recipe.scheme == named("int8", ranges="mse")
     assert dict(recipe.layers) == {"a": named("qmn8", ranges="mse")}
-    assert recipe_of(None, "nearest", [], (), per_channel=False, ranges="minmax").scheme is None
+    assert recipe_of(None, [], How(), ()).scheme is None
     graph = GRAPHS["residual"]()
     graph = quantize_graph(graph, SCHEMES["int8"], samples(graph))
     with pytest.raises(UsageError) as raised:
@@ -124,7 +124,7 @@ def test_the_option_reaches_every_layer() -> None:
         "--scheme, --rounding, --per-channel, --ranges and --layer need a float one"
     )
     with pytest.raises(UsageError, match=r"^--ranges is 'all', expected one of minmax, percentile"):
-        recipe_of(None, "nearest", [], (), per_channel=False, ranges="all")
+        recipe_of(None, [], How(ranges="all"), ())
 
 
 def test_every_command_that_takes_a_scheme_takes_ranges() -> None:
@@ -136,6 +136,6 @@ def test_every_command_that_takes_a_scheme_takes_ranges() -> None:
 
 def test_formats_of_experiment_files_name_a_method() -> None:
     """Or take all values."""
-    assert Format.read("int8x4+mse").scheme == named("int8x4", ranges="mse")
-    assert Format.read("qmn6+floor+moving+qat").scheme == named("qmn6", "floor", "moving")
-    assert Format.read("qmn8").scheme == SCHEMES["qmn8"]
+    assert Format.read("int8x4+mse").levels == {"int8x4": named("int8x4", ranges="mse")}
+    assert Format.read("qmn6+floor+moving+qat").levels == {"qmn6": named("qmn6", "floor", "moving")}
+    assert Format.read("qmn8").levels == {"qmn8": SCHEMES["qmn8"]}

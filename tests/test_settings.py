@@ -10,9 +10,10 @@ import pytest
 from microai.errors import UsageError
 from microai.examples.resnet import ResNetv1_6
 from microai.formats import Format
-from microai.labelled import LabelledSet, read_set, split, spread
+from microai.labelled import LabelledSet, read_set, split
 from microai.paths import data_dir
 from microai.quantize.scheme import named
+from microai.samples import spread
 from microai.settings import Experiment, changed, load_experiment, resolved
 from tests.waves import study_in, tiny, waves
 
@@ -36,7 +37,7 @@ def test_every_mistake_of_a_file_in_one_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (('"qmn8+qat"', '"qmn8"'), "[tuning] and a format with +qat need each other"),
+        (("tuning = {", "# {"), "qmn8+qat needs [tuning]"),
         (("batch = 16, learning_rate = 0.05", 'batch = 16, optimizer = "adam", learning_rate = 1'),
          "training: adam takes no momentum"),
         (("noise = 0.05", 'schedule = "step"'), 'milestones and schedule = "step" need each other'),
@@ -44,6 +45,9 @@ def test_every_mistake_of_a_file_in_one_message(tmp_path: Path) -> None:
         (('"int8", ', '"int8+mse+moving", '), "'int8+mse+moving' says a thing twice"),
         (('"int8", ', '"int8/int8", '), "'int8/int8' says a thing twice"),
         (('"int8", ', '"int8/f32", '), "'int8/f32': f32 stands alone"),
+        (('"int8", ', '"int8+channel", '),
+         "'int8+channel': that has a scale for each channel anyway"),
+        (('"int8", ', '"a", "b+c", '), "no format 'b+c'"),
         (('"int8", ', '"f32+floor", '), "'f32+floor': f32 stands alone"),
         (("filters = 4", "filters = 4 }, { filters = 4"), "runs: a width is there twice"),
         (("resnetv1_6", "vgg"), "network.kind: String should match pattern"),
@@ -63,8 +67,8 @@ def test_mistakes(tmp_path: Path, change: tuple[str, str], words: str) -> None:
 def test_formats() -> None:
     """A scheme and how to get there."""
     assert Format.read("qmn8") == Format({"qmn8": named("qmn8")}, qat=False)
-    expected = named("int8x4", "floor", "mse", per_channel=True)
-    assert Format.read("int8x4+qat+mse+floor+channel") == Format({"int8x4": expected}, qat=True)
+    expected = named("qmn8", "floor", "mse", per_channel=True)
+    assert Format.read("qmn8+qat+mse+floor+channel") == Format({"qmn8": expected}, qat=True)
     mixed = Format.read("qmn8/qmn16+floor").levels
     assert mixed == {name: named(name, "floor") for name in ("qmn8", "qmn16")}
 
@@ -168,7 +172,7 @@ def test_without_groups_classes_are_held_out_alike() -> None:
     train, held = split(data, 0.2)
     assert np.bincount(held.y).tolist() == [20, 8, 2]
     assert sorted([*train.x[:, 0], *held.x[:, 0]]) == list(range(150))
-    with pytest.raises(UsageError, match="a share of 0.001 of 150 samples leaves nothing"):
+    with pytest.raises(UsageError, match="150 samples are too few.* hold out a share of 0.001"):
         split(data, 0.001)
     assert spread(10, 4).tolist() == [0, 3, 6, 9]
     assert spread(3, 9).tolist() == [0, 1, 2]

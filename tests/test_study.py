@@ -16,6 +16,7 @@ import pytest
 from microai.errors import UsageError
 from microai.results import read_results, results_page
 from microai.save import load
+from microai.settings import load_experiment, resolved
 from tests.test_cli import Result, process
 from tests.waves import study_in, tiny, waves
 
@@ -32,7 +33,7 @@ def arguments(study: Path, *more: str) -> tuple[str, ...]:
 
 
 def test_what_cannot_be_trained_is_a_sentence(study: Path) -> None:
-    """Missing data, a test set without labels (said before training), a loss that diverges."""
+    """Missing data (before training), a loss that diverges."""
     result = Result("train", str(study / "tiny.toml"), "--data-dir", str(study / "nowhere"))
     assert result.code == 2
     assert "train.npz: no such file; --data-dir or MICROAI_DATA names its folder" in result.message
@@ -53,6 +54,30 @@ def test_a_test_set_is_not_the_training_set(study: Path) -> None:
     assert result.message == ("train.npz is the training set and the test set; name another one")
 
 
+def test_a_test_set_of_another_shape(study: Path) -> None:
+    """Told before anything is trained, from the heads of its arrays."""
+    arrays = dict(np.load(study / "test.npz"))
+    np.savez(study / "test.npz", **{**arrays, "X": arrays["X"][:, 1:]})
+    result = Result(*arguments(study))
+    assert result.message == (
+        f"{study / 'test.npz'}: X is (60, 15, 2), y is (60,), expected (N, 16, 2) and (N,), "
+        "as in train.npz"
+    )
+    del arrays["y"]
+    np.savez(study / "test.npz", **arrays)
+    assert "test.npz: no array 'y'; it has X, scale, person" in Result(*arguments(study)).message
+
+
+def test_a_folder_of_another_study(study: Path) -> None:
+    """Is not overwritten."""
+    (study / "out").mkdir()
+    (study / "out" / "experiment.json").write_bytes(resolved(load_experiment("gtsrb")))
+    assert Result(*arguments(study)).message == (
+        f"{study / 'out'} holds the study 'GTSRB, ResNetv1-6' of other data or another network; "
+        "choose another --out, or delete it"
+    )
+
+
 def test_labels_of_another_test_set(study: Path) -> None:
     """More classes than were trained."""
     arrays = dict(np.load(study / "test.npz"))
@@ -67,9 +92,9 @@ def test_judged_by_the_rules_alone(study: Path, capsys: pytest.CaptureFixture[st
     (study / "test.npz").unlink()
     assert Result(*arguments(study, "--validate", "--seeds", "1")).code == 0
     found = read_results(study / "out" / "results.json")
-    assert found["judged_on"] == "a part of train.npz"
-    assert [row["format"] for row in found["rows"]] == ["float", "int8", "qmn8+qat", "qmn16"]
-    assert all(row["accuracy"] > 0.9 and row["samples"] == 48 for row in found["rows"])
+    assert found.judged_on == "a part of train.npz"
+    assert [row.format for row in found.rows] == ["float", "int8", "qmn8+qat", "qmn16"]
+    assert all(row.accuracy > 0.9 and row.samples == 48 for row in found.rows)
     made = json.loads((study / "out" / "4-0" / "float" / "made.json").read_text())
     assert len(made["found"]["epochs"]) == 6
     assert all(0 <= validation <= 1 for _, validation, _ in made["found"]["epochs"])
@@ -80,9 +105,9 @@ def test_a_scheme_for_each_layer(study: Path) -> None:
     text = tiny().replace('"int8", "qmn8+qat"', '"int8x4/int16x8", "qmn8/qmn16+qat"')
     (study / "tiny.toml").write_text(text)
     assert Result(*arguments(study, "--seeds", "1")).code == 0
-    rows = read_results(study / "out" / "results.json")["rows"]
-    assert [row["format"] for row in rows[1:3]] == ["int8x4/int16x8", "qmn8/qmn16+qat"]
-    assert all(row["accuracy"] > 0.9 for row in rows)
+    rows = read_results(study / "out" / "results.json").rows
+    assert [row.format for row in rows[1:3]] == ["int8x4/int16x8", "qmn8/qmn16+qat"]
+    assert all(row.accuracy > 0.9 for row in rows)
     for name in ("int8x4,int16x8", "qmn8,qmn16+qat"):
         mixed = json.loads((study / "out" / "4-0" / name / "mixed.json").read_text())
         assert mixed["selected_on"] == "calibration"
@@ -102,8 +127,8 @@ def test_networks_of_ones_own(study: Path) -> None:
     text = tiny().replace('"resnetv1_6"', f'"{study}/net.py:build"')
     (study / "tiny.toml").write_text(text)
     assert Result(*arguments(study, "--seeds", "1")).code == 0
-    rows = read_results(study / "out" / "results.json")["rows"]
-    assert all(row["accuracy"] > 0.6 for row in rows), rows
+    rows = read_results(study / "out" / "results.json").rows
+    assert all(row.accuracy > 0.6 for row in rows), rows
     (study / "net.py").write_text("def build(shape, classes, filters):\n    return 1 / 0\n")
     (study / "tiny.toml").write_text(text.replace("epochs = 6", "epochs = 5"))
     result = Result(*arguments(study))
@@ -132,7 +157,7 @@ def test_trained_once_and_deployed_in_every_format(study: Path) -> None:
             assert (row["report"]["mismatches"], row["report"]["samples"]) == (0, 12)
     assert (study / "out" / "4-1" / "qmn16" / "target" / "network.c").is_file()
     page = results_page([read_results(study / "out" / "results.json")])
-    assert f"    microai train {study / 'tiny.toml'} --board stm32l4 --emulate\n" in page
+    assert f"    microai train {study / 'tiny.toml'} --emulate\n" in page
     assert "| 4 | qmn8+qat | 2 | " in page
     assert "60 samples; 12 of them on emulated stm32l4" in page
     waves(study / "train.npz", 240, 3)
@@ -180,12 +205,25 @@ def _interrupted(study: Path, epoch: int) -> None:
     assert state.is_file()
 
 
-def test_results_of_something_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "results.json: not JSON"),
+        ("[]", "results.json: Input should be"),
+        (
+            '{"schema": "microai.deploy/1"}',
+            "schema: Input should be 'microai.study/1'",
+        ),
+        ('{"schema": "microai.study/1", "rows": []}', "rows: Tuple should have at least 1 item"),
+        ('{"schema": "microai.study/1", "rows": [{"seed": "a"}]}', "rows.0.filters: "),
+    ],
+)
+def test_results_of_something_else(tmp_path: Path, text: str, words: str) -> None:
     """Sentences."""
-    for text, words in (("{", "damaged"), ("[]", "not the results.json of a `microai train`")):
-        (tmp_path / "results.json").write_text(text)
-        with pytest.raises(UsageError, match=words):
-            read_results(tmp_path / "results.json")
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(UsageError) as raised:
+        read_results(tmp_path / "results.json")
+    assert words in str(raised.value)
     with pytest.raises(UsageError, match="No such file"):
         read_results(tmp_path / "nowhere.json")
 

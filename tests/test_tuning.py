@@ -92,7 +92,7 @@ def test_trained_on_in_integers(place: Path) -> None:
     assert found["held_out"]["integers"] >= 0.9
     assert accuracy(place) > 0.9
     assert content == (place / "net.mai").read_bytes()
-    assert not (place / "net.pt").exists()
+    assert not list(place.glob("*.training"))
     text = quantize(place, *(option for option in options if option != "--json")).stdout
     assert text.startswith("of 24 samples held out: float ")
 
@@ -105,6 +105,7 @@ def test_what_cannot_be_trained(place: Path) -> None:
     result = quantize(place, "--qat", "--epochs", "0", "--learning-rate", "nan", *data)
     assert result.code == 2
     assert "epochs: Input should be greater than 0; learning_rate: " in result.message
+    assert quantize(place, "--learning-rate", "1").message == "--learning-rate needs --qat"
     result = Result("quantize", str(place / "net.py:factory"), "-o", str(place / "net.c"), *data)
     assert result.message == f"--out is {place / 'net.c'}, expected a file that ends in .mai"
     assert quantize(place, *data).code == 0

@@ -13,15 +13,15 @@ from microai.board import emulated, load_board
 from microai.errors import UsageError
 from microai.exchange import export_source
 from microai.files import check_writable
-from microai.mixture import Wish, mixed_recipe
+from microai.mixture import mixed_recipe
 from microai.options import (
-    LEVELS,
     BackendNames,
     BoardName,
     Calibration,
     CmsisNn,
     Data,
     Emulate,
+    How,
     Json,
     LayerSchemes,
     Levels,
@@ -43,12 +43,10 @@ from microai.options import (
     check_names,
     format_of,
     kernels_of,
-    levels_of,
-    mixes,
     question_of,
     recipe_of,
-    share_of,
     target_of,
+    wish_of,
 )
 from microai.pipeline import Job
 from microai.show import (
@@ -89,15 +87,13 @@ def deploy(
     """Quantize, generate C, build, run on real samples, check every output, report."""
     target = target_of(board, qemu, emulate=emulate)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
-    automatic = mixes(mixed, {"--max-drop": max_drop, "--levels": levels},
-                      {"--scheme": scheme, "--layer": layer})  # fmt: skip
-    named = levels_of(levels or LEVELS, rounding, per_channel=per_channel, ranges=ranges)
-    wish = Wish(named, share_of(max_drop or "1%"))
+    how = How(rounding, per_channel, ranges)
+    recipe = recipe_of(scheme, layer, how, chosen)
+    wish = wish_of(mixed, max_drop, levels, how, {"--scheme": scheme, "--layer": layer})
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, tell), seed, tell)
-    if automatic:
+    if wish:
         labelled = with_calibration_labels(source, question)
         recipe = mixed_recipe(labelled, wish, chosen, target, out / "mixed.json", tell)
     compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
@@ -129,7 +125,8 @@ def run(
     """Run raw inputs on the target and keep its raw outputs."""
     target = target_of(board, qemu, emulate=emulate)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
+    how = How(rounding, per_channel, ranges)
+    recipe = recipe_of(scheme, layer, how, chosen)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     check_names(name, output, layers)
     source = open_raw(question, input_file, tell)
@@ -160,7 +157,8 @@ def generate(
 ) -> None:
     """Write the network as C, and as a .mai file for later."""
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
+    how = How(rounding, per_channel, ranges)
+    recipe = recipe_of(scheme, layer, how, chosen)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     check_names(name, out / "model.c")
     compiled = pipeline.compile_source(
@@ -188,7 +186,8 @@ def check(
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
+    how = How(rounding, per_channel, ranges)
+    recipe = recipe_of(scheme, layer, how, chosen)
     question = question_of(model, input_shape, None, calibration, "none", 0)
     check_names(name)
     target = emulated(load_board(board)) if board else None
@@ -216,7 +215,8 @@ def export(
 ) -> None:
     """Write the network as a .tflite or ONNX file, and compare it with its runtime."""
     kind = format_of(to, out)
-    recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel, ranges=ranges)
+    how = How(rounding, per_channel, ranges)
+    recipe = recipe_of(scheme, layer, how, ())
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_writable(out)
     source = with_samples(open_source(question, tell), seed, tell)

@@ -9,9 +9,8 @@ from microai.curves import check_plotting, curves_svg
 from microai.diagnose import check_diagnosable, examine, fewer
 from microai.errors import UsageError
 from microai.files import check_writable, write_file
-from microai.mixture import Wish, mixed_recipe
+from microai.mixture import mixed_recipe
 from microai.options import (
-    LEVELS,
     BackendNames,
     Batch,
     Calibration,
@@ -19,6 +18,7 @@ from microai.options import (
     Data,
     Emulate,
     Epochs,
+    How,
     Json,
     LayerSchemes,
     LearningRate,
@@ -44,12 +44,11 @@ from microai.options import (
     check_names,
     kernels_of,
     levels_of,
-    mixes,
     question_of,
     recipe_of,
-    share_of,
     target_of,
     training_of,
+    wish_of,
 )
 from microai.pipeline import Job, compile_source
 from microai.save import to_bytes
@@ -70,9 +69,9 @@ def quantize(
     max_drop: MaxDrop = None,
     levels: Levels = None,
     qat: Qat = False,
-    epochs: Epochs = 10,
-    learning_rate: LearningRate = 5e-4,
-    batch: Batch = 64,
+    epochs: Epochs = None,
+    learning_rate: LearningRate = None,
+    batch: Batch = None,
     data: Data = None,
     calibration: Calibration = None,
     normalize: Normalize = "none",
@@ -81,21 +80,20 @@ def quantize(
     as_json: Json = False,
 ) -> None:
     """Store a float network in integers, as a .mai file for all other commands."""
-    recipe = recipe_of(scheme, rounding, layer, (), per_channel=per_channel, ranges=ranges)
-    automatic = mixes(mixed, {"--max-drop": max_drop, "--levels": levels},
-                      {"--scheme": scheme, "--layer": layer})  # fmt: skip
-    named = levels_of(levels or LEVELS, rounding, per_channel=per_channel, ranges=ranges)
-    wish = Wish(named, share_of(max_drop or "1%"))
+    how = How(rounding, per_channel, ranges)
+    recipe = recipe_of(scheme, layer, how, ())
+    wish = wish_of(mixed, max_drop, levels, how, {"--scheme": scheme, "--layer": layer})
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     if out.suffix != ".mai":
         raise UsageError(f"--out is {out}, expected a file that ends in .mai")
     check_writable(out)
-    how = training_of(epochs, learning_rate, batch)
+    training = training_of(epochs, learning_rate, batch, qat=qat)
     source = open_source(question, tell)
-    if automatic:
+    if wish:
         labelled, record = with_calibration_labels(source, question), out.with_suffix(".mixed.json")
         recipe = mixed_recipe(labelled, wish, kernels(), None, record, tell)
-    tuned = tune(source, recipe, how, seed, out.with_suffix(".pt"), tell) if qat else None
+    state = out.with_suffix(".mai.training")
+    tuned = tune(source, recipe, training, seed, state, tell) if qat else None
     graph = tuned.graph if tuned else pipeline.stored_graph(source, recipe, tell)
     write_file(out, lambda file: file.write(to_bytes(graph)))
     show_quantized(graph, out, tuned, as_json=as_json)
@@ -129,11 +127,14 @@ def diagnose(
         check_plotting()
     target = target_of(board or "stm32l4", qemu, emulate=emulate) if board or emulate else None
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, rounding, layer, chosen, per_channel=per_channel, ranges=ranges)
+    how = How(rounding, per_channel, ranges)
+    recipe = recipe_of(scheme, layer, how, chosen)
     own = scheme if scheme and scheme != "f32" else "int8"
-    named = levels_of(levels or own, rounding, per_channel=per_channel, ranges=ranges)
+    named = levels_of(levels or own, how)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(None, svg)
+    if svg and svg.suffix != ".svg":
+        raise UsageError(f"--svg is {svg}, expected a file that ends in .svg")
     source = with_samples(open_source(question, tell), seed, tell)
     check_diagnosable(source, recipe)
     source = fewer(source, samples)

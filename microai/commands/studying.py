@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands around training and data."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +14,13 @@ from microai.errors import UsageError
 from microai.files import check_writable, write_file, write_npz
 from microai.options import (
     BackendNames,
-    BoardName,
     CmsisNn,
     DataDir,
     Emulate,
     ExperimentFile,
     Filters,
     Json,
+    MaybeBoard,
     Out,
     OwnOut,
     Qemu,
@@ -39,7 +40,7 @@ from microai.versions import versions
 def train(
     file: ExperimentFile,
     data_dir: DataDir = Path(),
-    board: BoardName = "stm32l4",
+    board: MaybeBoard = None,
     emulate: Emulate = False,
     backend: BackendNames = None,
     cmsis_nn: CmsisNn = None,
@@ -56,7 +57,8 @@ def train(
     what = changed(load_experiment(file), tuple(filters or ()), seeds)
     folder = out or Path("build") / (Path(file).stem + ("-validated" if validate else ""))
     check_writable(folder / "results.json")
-    job = Job(target_of(board, qemu, emulate=True), qemu) if emulate else None
+    target = target_of(board or "stm32l4", qemu, emulate=emulate) if board or emulate else None
+    job = Job(target, qemu) if target else None
     options = {"--board": board, "--emulate": emulate, "--backend": backend, "--seeds": seeds,
                "--filters": filters, "--validate": validate}  # fmt: skip
     tools = versions(*(["arm-none-eabi-gcc", qemu] if job else []))
@@ -72,7 +74,7 @@ def _typed(file: str, options: Mapping[str, object]) -> str:
         for each in value if isinstance(value, list) else [value]:
             if each not in (None, False):
                 words += [name] if each is True else [name, str(each)]
-    return " ".join(words)
+    return shlex.join(words)
 
 
 def results(
@@ -82,7 +84,9 @@ def results(
     """Write the results of studies as one page."""
     page = results_page([read_results(path) for path in studies])
     write_file(out, lambda file: file.write(page.encode()))
-    stdout.print(f"{out}: {len(studies)} studies", highlight=False, markup=False, soft_wrap=True)
+    stdout.print(
+        f"{out}: of {', '.join(map(str, studies))}", highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def data(
