@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TOML files checked when read, every problem in one message."""
+"""TOML and JSON files checked when read, every problem in one message."""
 
 import json
 import tomllib
