@@ -77,6 +77,7 @@ def test_after_training(place: Path) -> None:
     assert accuracy(place) > 0.9
 
 
+@pytest.mark.slow
 def test_trained_on_in_integers(place: Path) -> None:
     """Two runs of one seed give the same file; the report is of what was held out."""
     options = ("--scheme", "int8x4", "--qat", "--epochs", "4", "--json",
@@ -97,6 +98,7 @@ def test_trained_on_in_integers(place: Path) -> None:
     assert text.startswith("of 24 samples held out: float ")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_trained(place: Path) -> None:
     """Sentences, with the way out."""
     data = ("--data", str(place / "train_real.npz"))

@@ -10,7 +10,7 @@ title = "waves"
 network = {{ kind = "resnetv1_6" }}
 data = {{ train = "train.npz", test = "test.npz" }}
 training = {{ epochs = {epochs}, batch = 16, learning_rate = {rate}, momentum = 0.9, noise = 0.05 }}
-tuning = {{ epochs = 2, batch = 16, learning_rate = 0.005, momentum = 0.9 }}
+tuning = {{ epochs = {tuning}, batch = 16, learning_rate = 0.005, momentum = 0.9 }}
 deploy = {{ formats = ["int8", "qmn8+qat"], samples = 12, calibration = 40 }}
 runs = [{{ filters = {filters}, seeds = 2, formats = ["qmn16"] }}]
 """
@@ -27,9 +27,9 @@ def waves(path: Path, count: int, seed: int) -> None:
              person=random.integers(0, 8, count))  # fmt: skip
 
 
-def tiny(filters: int = 4, rate: float = 0.05, epochs: int = 6) -> str:
+def tiny(filters: int = 4, rate: float = 0.05, epochs: int = 6, tuning: int = 2) -> str:
     """The experiment's text."""
-    return TINY.format(filters=filters, rate=rate, epochs=epochs)
+    return TINY.format(filters=filters, rate=rate, epochs=epochs, tuning=tuning)
 
 
 def study_in(folder: Path) -> Path:
