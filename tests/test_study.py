@@ -176,25 +176,25 @@ def test_interrupted_by_ctrl_c_it_ends_with_the_same_networks(study: Path) -> No
     """In the middle of float training, twice, and of training in integers; every network afterwards
     is that of a study that nobody interrupted, and what was finished was not made again.
     """
-    (study / "tiny.toml").write_text(tiny(epochs=40, tuning=40))
-    assert process(*arguments(study)).returncode == 0
+    (study / "tiny.toml").write_text(tiny(epochs=30, tuning=20))
+    assert process(*arguments(study, "--seeds", "1")).returncode == 0
     (study / "out").rename(study / "whole")
-    for name, epoch in (("float", 5), ("float", 20), ("qmn8+qat", 10)):
+    for name, epoch in (("float", 5), ("float", 15), ("qmn8+qat", 8)):
         _interrupted(study, name, epoch)
-    done = process(*arguments(study))
+    done = process(*arguments(study, "--seeds", "1"))
     assert done.returncode == 0, done.stderr
     assert re.search(r"^float: taken from .*4-0/float$", done.stderr, re.MULTILINE)
     assert re.search(r"^going on after epoch \d+, from .*qmn8\+qat", done.stderr, re.MULTILINE)
     networks = sorted(path.relative_to(study / "whole")
                       for path in (study / "whole").rglob("network.mai"))  # fmt: skip
-    assert len(networks) == 8
+    assert len(networks) == 4
     for path in networks:
         assert (study / "whole" / path).read_bytes() == (study / "out" / path).read_bytes(), path
 
 
 def _interrupted(study: Path, name: str, epoch: int) -> None:
     """A run that gets Ctrl-C once it has kept so many epochs of a network."""
-    run = subprocess.Popen([sys.executable, "-m", "microai", *arguments(study)],
+    run = subprocess.Popen([sys.executable, "-m", "microai", *arguments(study, "--seeds", "1")],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
     state = study / "out" / "4-0" / name / "training.pt"
     deadline = time.monotonic() + 120
