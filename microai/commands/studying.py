@@ -36,6 +36,8 @@ from microai.show import show_data, show_study, stdout, tell
 from microai.study import Place, run_study
 from microai.versions import versions
 
+STEPPED = 4  # samples layer by layer, of each network
+
 
 def train(
     file: ExperimentFile,
@@ -58,7 +60,7 @@ def train(
     folder = out or Path("build") / (Path(file).stem + ("-validated" if validate else ""))
     check_writable(folder / "results.json")
     target = target_of(board or "stm32l4", qemu, emulate=emulate) if board or emulate else None
-    job = Job(target, qemu) if target else None
+    job = Job(target, qemu, stepped=STEPPED) if target else None
     options = {"--board": board, "--emulate": emulate, "--backend": backend, "--seeds": seeds,
                "--filters": filters, "--validate": validate}  # fmt: skip
     tools = versions(*(["arm-none-eabi-gcc", qemu] if job else []))
