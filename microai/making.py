@@ -108,8 +108,8 @@ def _network_facts(kind: str) -> list[str]:
 
 def _made(task: Task, name: str, make: Making, tell: Tell) -> Made:
     """What is kept under this name, where it was made with the same settings; else made now."""
-    from microai.train import Kept
-
+    with needed("torch"):
+        from microai.train import Kept
     settings, began = settings_of(task, name), time.monotonic()
     folder = task.folder / name.replace("/", ",")  # a mixed format has one name
     record, network = folder / "made.json", folder / "network.mai"
@@ -129,11 +129,11 @@ def _made(task: Task, name: str, make: Making, tell: Tell) -> Made:
 
 
 def _float(task: Task, kept: "Kept", tell: Tell) -> "tuple[Graph, tuple[Epoch, ...]]":
-    with needed("torch"):
-        import torch
+    import torch
 
-        from microai.frontends.torch import import_module
-        from microai.train import train
+    from microai.frontends.torch import import_module
+    from microai.train import train
+
     torch.manual_seed(task.seed)
     size = (task.train.x.shape[-1], *task.train.x.shape[1:-1])
     network = _network(task, size)

@@ -34,7 +34,7 @@ class Tuned:
 
 def tune(source: Source, recipe: Recipe, how: Training, seed: int, keep: Path, tell: Tell) -> Tuned:
     """Trains on the source's labelled samples but for a tenth of each class, and measures ranges on
-    them where no others are given; the state after each epoch is in `keep` until it is done.
+    them where no others are given; the state after each epoch is in `keep`, which stays there.
     """
     with needed("torch"):
         from microai.torch_module import settle, torch_module
@@ -53,7 +53,6 @@ def tune(source: Source, recipe: Recipe, how: Training, seed: int, keep: Path, t
     kept = Kept(keep, sha256(settings.encode() + to_bytes(graph)).hexdigest())
     session = Session(seed, kept, labelled(graph, held.x, held.y))
     train(module, labelled(graph, trained_on.x, trained_on.y), how, session, tell)
-    keep.unlink(missing_ok=True)
     integers, reals = settle(module), {name: held.x}
     shares = [judged(graph, reals, held.y), judged(integers, stored(integers, reals), held.y)]
     return Tuned(integers, len(held.y), *shares)

@@ -96,6 +96,7 @@ def quantize(
     tuned = tune(source, recipe, training, seed, state, tell) if qat else None
     graph = tuned.graph if tuned else pipeline.stored_graph(source, recipe, tell)
     write_file(out, lambda file: file.write(to_bytes(graph)))
+    state.unlink(missing_ok=True)
     show_quantized(graph, out, tuned, as_json=as_json)
 
 
