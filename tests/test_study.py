@@ -77,6 +77,15 @@ def test_a_folder_of_another_study(study: Path) -> None:
     )
 
 
+def test_without_torch(study: Path) -> None:
+    """What to install."""
+    code = "import sys; sys.modules['torch'] = None; from microai.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *arguments(study)],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 5
+    assert done.stderr == "error: torch is not installed: pip install 'microai[torch]'\n"
+
+
 @pytest.mark.slow
 def test_labels_of_another_test_set(study: Path) -> None:
     """More classes than were trained."""
