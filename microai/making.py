@@ -44,7 +44,7 @@ Making = Callable[["Kept", Tell], "tuple[Graph, tuple[Epoch, ...]]"]
 @dataclass(frozen=True)
 class Task:
     """One width and seed: what to train on, what is held out, in which formats it is kept where;
-    what mixed formats are sized for.
+    what mixed formats are sized for; how many seeds there are.
     """
 
     what: Experiment
@@ -56,6 +56,7 @@ class Task:
     folder: Path
     kernels: tuple[Kernel, ...]
     board: Board | None
+    seeds: int
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def _summary(rows: list[Row]) -> Summary:
     return Summary(
         first.filters, first.format, len(rows), first.samples, fmean(shares),
         stdev(shares) if len(shares) > 1 else None, fmean(row.seconds for row in rows),
-        largest("samples"), sum(report["mismatches"] for report in reports) if reports else None,
+        sum(report["samples"] for report in reports) if reports else None,
+        sum(report["mismatches"] for report in reports) if reports else None,
         largest("instructions"), reports[0]["model"]["macs"] if reports else None,
         largest("flash_bytes"), largest("weights_bytes"), largest("arena_bytes"),
         largest("ram_bytes"),

@@ -18,7 +18,8 @@ HEAD = """# Results
 Written by `microai results`; each table by the command above it, on the data it names. Accuracy is
 the mean over the seeds, of all samples judged, by the float rules (`float`) or the integer rules;
 `deviation` is its standard deviation over them, `points` how far it is from the float networks of
-the same seeds, both in points of a hundred. The target, emulated, ran the stated number of samples;
+the same seeds, both in points of a hundred. The target, emulated, ran the stated number of samples,
+which the seeds share;
 `differ` counts its output and layer values that are not those of the rules. Flash and RAM are of
 the whole image, instructions of one inference, the largest over samples and seeds; s is the time
 that one network took after the float one, which has its own.
@@ -66,9 +67,11 @@ def _section(study: Results) -> str:
 
 def _facts(study: Results) -> str:
     what, rows = study.experiment, study.rows
-    ran = [row.report["samples"] for row in rows if row.report]
+    ran = [each.on_target for each in summaries(rows) if each.on_target]
     boards = sorted({row.report["board"] for row in rows if row.report})
-    target = f"{max(ran)} of them on emulated {', '.join(boards)}" if ran else "no target"
+    target = (
+        f"for each row {max(ran)} of them on emulated {', '.join(boards)}" if ran else "no target"
+    )
     tuned = f"; qat: {_training(what.tuning)}" if what.tuning else ""
     versions = ", ".join(f"{name} {version}" for name, version in study.versions.items())
     return (

@@ -87,8 +87,9 @@ Formats = Annotated[tuple[str, ...], AfterValidator(_known)]
 
 
 class Deploy(Strict):
-    """Storage formats (`microai.formats`), test samples to run on the target, training samples to
-    calibrate on, and how much of their accuracy a mixed format may lose.
+    """Storage formats (`microai.formats`), test samples to run on the target (the seeds of a width
+    share them), training samples to calibrate on, and how much of their accuracy a mixed format may
+    lose.
     """
 
     formats: Annotated[Formats, Field(min_length=1)]

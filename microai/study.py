@@ -26,6 +26,7 @@ from microai.samples import labels_of, normalized, samples_of, spread, stored
 from microai.save import to_bytes
 from microai.settings import Experiment, resolved
 from microai.source import Source
+from microai.types import Array
 from microai.verdict import judged
 
 
@@ -96,7 +97,7 @@ def run_study(what: Experiment, place: Place, tell: Tell) -> Study:
         for run in what.runs for seed in range(run.seeds)
         for network in networks(
             Task(what, run.filters, seed, train, held, what.formats(run),
-                 place.out / f"{run.filters}-{seed}", place.kernels, board), tell,
+                 place.out / f"{run.filters}-{seed}", place.kernels, board, run.seeds), tell,
         )
     ]  # fmt: skip
     judge = held or read_set(place.data / what.data.test)
@@ -138,10 +139,10 @@ def _training_sets(
 
 def _row(made: Made, judge: LabelledSet, place: Place, tell: Tell) -> Row:
     """What is kept of this network on these samples and this target; else found out now."""
-    what, job = made.task.what, place.job if made.format != "float" else None
+    job = place.job if made.format != "float" else None
     settings = {
         "network": sha256(to_bytes(made.graph)).hexdigest(), "data": judge.digest,
-        "target": [job.board.model_dump(mode="json"), what.deploy.samples] if job else None,
+        "target": [job.board.model_dump(mode="json"), len(_shown(made, judge))] if job else None,
         "versions": place.versions,
         "kernels": [f"{kernel.backend}/{kernel.template}" for kernel in place.kernels],
     }  # fmt: skip
@@ -154,6 +155,12 @@ def _row(made: Made, judge: LabelledSet, place: Place, tell: Tell) -> Row:
     return row
 
 
+def _shown(made: Made, judge: LabelledSet) -> Array:
+    """Which samples the target runs: spread evenly, and shared among the seeds of a width."""
+    task = made.task
+    return spread(len(judge.y), task.what.deploy.samples)[task.seed :: task.seeds]
+
+
 def _judged(
     made: Made, judge: LabelledSet, job: Job | None, kernels: tuple[Kernel, ...], tell: Tell
 ) -> Row:
@@ -162,7 +169,7 @@ def _judged(
     samples, labels = samples_of(graph, arrays, origin), labels_of(graph, arrays, origin)
     assert labels is not None
     share = judged(graph, stored(graph, normalized(graph, samples)), labels)
-    chosen = spread(len(labels), made.task.what.deploy.samples)
+    chosen = _shown(made, judge)
     few = {name: array[chosen] for name, array in samples.items()}
     source = Source(graph, few, few, labels[chosen])
     own = job and replace(job, out=made.folder / "target")

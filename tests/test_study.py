@@ -170,12 +170,12 @@ def test_trained_once_and_deployed_in_every_format(study: Path) -> None:
     for row in found["rows"]:
         assert row["accuracy"] > 0.9
         if row["format"] != "float":
-            assert (row["report"]["mismatches"], row["report"]["samples"]) == (0, 12)
+            assert (row["report"]["mismatches"], row["report"]["samples"]) == (0, 6)
     assert (study / "out" / "4-1" / "qmn16" / "target" / "network.c").is_file()
     page = results_page([read_results(study / "out" / "results.json")])
     assert f"    microai train {study / 'tiny.toml'} --emulate\n" in page
     assert "| 4 | qmn8+qat | 2 | " in page
-    assert "60 samples; 12 of them on emulated stm32l4" in page
+    assert "60 samples; for each row 12 of them on emulated stm32l4" in page
     waves(study / "train.npz", 240, 3)
     assert "training on 240 samples" in process(*arguments(study)).stderr
 
