@@ -18,11 +18,10 @@ HEAD = """# Results
 Written by `microai results`; each table by the command above it, on the data it names. Accuracy is
 the mean over the seeds, of all samples judged, by the float rules (`float`) or the integer rules;
 `deviation` is its standard deviation over them, `points` how far it is from the float networks of
-the same seeds, both in points of a hundred. The target, emulated, ran the stated number of samples,
-which the seeds share;
-`differ` counts its output and layer values that are not those of the rules. Flash and RAM are of
-the whole image, instructions of one inference, the largest over samples and seeds; s is the time
-that one network took after the float one, which has its own.
+the same seeds, both in points of a hundred. The target, emulated, ran the stated number of samples
+for each row, which its seeds share; `differ` counts its output and layer values that are not those
+of the rules. Flash and RAM are of the whole image, instructions of one inference, the largest over
+samples and seeds; s is the time that one network took after the float one, which has its own.
 """
 COLUMNS = (
     "filters", "format", "seeds", "accuracy %", "deviation", "points", "flash B", "weights B",
