@@ -103,14 +103,14 @@ def test_judged_by_the_rules_alone(study: Path, capsys: pytest.CaptureFixture[st
     first, second = (process(*arguments(study, "--validate", "--seeds", "1")) for _ in range(2))
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert first.stdout == second.stdout
-    assert ("epoch 6 of 6" in first.stderr, "epoch" in second.stderr) == (True, False)
+    assert ("epoch 12 of 12" in first.stderr, "epoch" in second.stderr) == (True, False)
     assert "qmn8+qat: taken from" in second.stderr
     found = read_results(study / "out" / "results.json")
     assert found.judged_on == "a part of train.npz"
     assert [row.format for row in found.rows] == ["float", "int8", "qmn8+qat", "qmn16"]
     assert all(row.accuracy > 0.9 and row.samples == 48 for row in found.rows)
     made = json.loads((study / "out" / "4-0" / "float" / "made.json").read_text())
-    assert len(made["found"]["epochs"]) == 6
+    assert len(made["found"]["epochs"]) == 12
     assert all(0 <= validation <= 1 for _, validation, _ in made["found"]["epochs"])
 
 
@@ -146,7 +146,7 @@ def test_networks_of_ones_own(study: Path) -> None:
     rows = read_results(study / "out" / "results.json").rows
     assert all(row.accuracy > 0.6 for row in rows), rows
     (study / "net.py").write_text("def build(shape, classes, filters):\n    return 1 / 0\n")
-    (study / "tiny.toml").write_text(text.replace("epochs = 6", "epochs = 5"))
+    (study / "tiny.toml").write_text(text.replace("epochs = 12", "epochs = 5"))
     result = Result(*arguments(study))
     assert (result.code, "build failed, line 2: ZeroDivisionError" in result.message) == (2, True)
 

@@ -27,7 +27,7 @@ def waves(path: Path, count: int, seed: int) -> None:
              person=random.integers(0, 8, count))  # fmt: skip
 
 
-def tiny(filters: int = 4, rate: float = 0.05, epochs: int = 6, tuning: int = 2) -> str:
+def tiny(filters: int = 4, rate: float = 0.05, epochs: int = 12, tuning: int = 2) -> str:
     """The experiment's text."""
     return TINY.format(filters=filters, rate=rate, epochs=epochs, tuning=tuning)
 
