@@ -73,7 +73,7 @@ def test_the_real_library_equals_integers(scheme, installed, qemu, tmp_path, cap
 def test_the_real_library_runs_the_papers_network(scheme, installed, tmp_path, capsys) -> None:
     """Exact in every layer; with what each layer costs beside our own kernels."""
     torch.manual_seed(0)
-    graph = import_module(ResNetv1_6(9, 6, 16), (torch.zeros(1, 9, 128),))
+    graph = import_module(ResNetv1_6((9, 128), 6, 16), (torch.zeros(1, 9, 128),))
     reals = samples(graph, 4)
     graph = quantize_graph(graph, SCHEMES[scheme], reals)
     orders = [(cmsis_nn(installed), *BACKENDS), BACKENDS, (PORTABLE,)]

@@ -231,7 +231,7 @@ def test_assembly_under_any_flags(compiler: str, level: str, tmp_path: Path) -> 
 def network(scheme: str, filters: int = 16) -> tuple[Compiled, dict[str, Array]]:
     """The paper's network, untrained."""
     torch.manual_seed(0)
-    graph = import_module(ResNetv1_6(9, 6, filters), (torch.zeros(1, 9, 128),))
+    graph = import_module(ResNetv1_6((9, 128), 6, filters), (torch.zeros(1, 9, 128),))
     reals = samples(graph, 8)
     compiled = compile_graph(quantize_graph(graph, SCHEMES[scheme], reals))
     return compiled, stored(compiled.graph, {k: v[:2] for k, v in reals.items()})
