@@ -203,7 +203,11 @@ def test_interrupted_by_ctrl_c_it_ends_with_the_same_networks(study: Path) -> No
 
 def _interrupted(study: Path, name: str, epoch: int) -> None:
     """A run that gets Ctrl-C once it has kept so many epochs of a network."""
-    run = subprocess.Popen([sys.executable, "-m", "microai", *arguments(study, "--seeds", "1")],
+    code = (  # a shell's background job ignores Ctrl-C, and so would we
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from microai.cli import main; main()"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code, *arguments(study, "--seeds", "1")],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
     state = study / "out" / "4-0" / name / "training.pt"
     deadline = time.monotonic() + 120
