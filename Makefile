@@ -14,7 +14,7 @@ test: ## every test
 	@./setup.sh demo,dev
 	@$(BIN)/pytest
 
-check: ## what runs before each commit, in about a minute
+check: ## what runs before each commit, in about two minutes
 	@./setup.sh demo,dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/pytest -q -m "not qemu and not slow and not board"
