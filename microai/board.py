@@ -5,9 +5,9 @@ Every fact of a real chip names its source; a fact without one is left out.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from microai.checked import Strict, load_toml
 from microai.errors import UsageError
@@ -41,12 +41,50 @@ class Clock(Strict):
 
 
 class Cache(Strict):
-    """The cache between core and flash."""
+    """The cache between core and flash: least recently used lines go first. A miss reads
+    `sector_bytes`, or a whole line; `ways` is how many lines an address may be in, or all.
+    """
 
     instruction_bytes: Bytes | None = None
     data_bytes: Bytes | None = None
     unified_bytes: Bytes | None = None
     line_bytes: Bytes
+    sector_bytes: Bytes | None = None
+    ways: Bytes | None = None
+    source: Text
+
+    @model_validator(mode="after")
+    def whole(self) -> Self:
+        """Lines of whole sectors, caches of whole lines, lines in whole sets."""
+        if self.line_bytes % self.sector:
+            raise ValueError(f"line_bytes {self.line_bytes} is no multiple of sector_bytes")
+        sizes = [self.instruction_bytes, self.data_bytes, self.unified_bytes]
+        for size in filter(None, sizes):
+            if size % (self.line_bytes * (self.ways or 1)):
+                raise ValueError(f"{size} bytes are no whole number of lines and ways")
+        if self.unified_bytes and (self.instruction_bytes or self.data_bytes):
+            raise ValueError("unified_bytes stands alone")
+        return self
+
+    @property
+    def sector(self) -> int:
+        """Bytes that a miss reads."""
+        return self.sector_bytes or self.line_bytes
+
+
+class Power(Strict):
+    """What the board was measured to draw while inferring, at one clock."""
+
+    hz: Bytes
+    mw: Annotated[float, Field(gt=0)]
+    supply: Text
+    source: Text
+
+
+class Checked(Strict):
+    """Measured latencies that predictions for this board were held against."""
+
+    what: Text
     source: Text
 
 
@@ -80,6 +118,8 @@ class Board(Strict):
     port: str | None = None
     cache: Cache | None = None
     serial: Serial | None = None
+    power: tuple[Power, ...] = ()
+    checked: Checked | None = None
     emulator: str | None = None
     qemu: Qemu | None = None
 
@@ -100,6 +140,16 @@ def load_board(name: str) -> Board:
     if board.name != path.stem:
         raise UsageError(f"{path.name}: name is {board.name!r}, expected {path.stem!r}")
     return board
+
+
+def with_clock(board: Board, mhz: float) -> Board:
+    """The board with this of its clocks first: the one that predictions are for."""
+    chosen = [clock for clock in board.clocks if clock.hz == round(mhz * 1e6)]
+    if not chosen:
+        known = ", ".join(f"{clock.hz / 1e6:g}" for clock in board.clocks)
+        raise UsageError(f"--clock is {mhz:g} MHz; {board.name} runs at {known}")
+    others = [clock for clock in board.clocks if clock not in chosen]
+    return board.model_copy(update={"clocks": (*chosen, *others)})
 
 
 def emulated(board: Board) -> Board:

@@ -9,8 +9,9 @@ from microai.differences import Execution, Row, rows
 from microai.errors import Tell, UsageError
 from microai.executions import executions
 from microai.graph import apply
+from microai.job import Job
 from microai.passes import FLOAT_PASSES
-from microai.pipeline import Job, Recipe, scheme_for
+from microai.pipeline import Recipe, scheme_for
 from microai.quantize.scheme import SCHEMES, Scheme, scheme_of
 from microai.render import Compiled
 from microai.samples import normalized, spread

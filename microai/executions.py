@@ -19,8 +19,9 @@ from microai.errors import Tell, UnsupportedError
 from microai.fit import check_fit
 from microai.graph import Graph, Node
 from microai.interpret import batches
+from microai.job import Job
 from microai.op import Input
-from microai.pipeline import Job, Recipe, build_image, scheme_for
+from microai.pipeline import Recipe, build_image, scheme_for
 from microai.render import Compiled, render_harness
 from microai.samples import stored
 from microai.source import Source, calibration_reals

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 
 from microai.graph import Graph
+from microai.predict.cost import Cost
 from microai.render import Compiled, macs
 from microai.report import Layer, ModelFacts
 
@@ -20,14 +21,14 @@ def total_macs(graph: Graph) -> int:
     return sum(macs(graph, node) for node in graph.steps)
 
 
-def layer_facts(compiled: Compiled, instructions: Sequence[int]) -> tuple[Layer, ...]:
+def layer_facts(compiled: Compiled, costs: Sequence[Cost]) -> tuple[Layer, ...]:
     """Each layer with what it took."""
     return tuple(
         Layer(
             node.name, str(node.op), kernel_name(compiled, node.name),
-            macs(compiled.graph, node), count,
+            macs(compiled.graph, node), cost.instructions, cost.cycles, cost.stall_cycles,
         )
-        for node, count in zip(compiled.graph.steps, instructions, strict=True)
+        for node, cost in zip(compiled.graph.steps, costs, strict=True)
     )  # fmt: skip
 
 

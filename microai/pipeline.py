@@ -24,8 +24,12 @@ from microai.files import write_files
 from microai.fit import check_fit, too_large
 from microai.graph import Graph, apply
 from microai.interpret import require_rules
+from microai.job import Job
 from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
+from microai.predict.cost import Cost
+from microai.predict.prediction import predict
+from microai.profiling import Costs, Profile, costs_of, profile
 from microai.quantize.clipped import clipped
 from microai.quantize.mixed import schemes_of
 from microai.quantize.observe import observe
@@ -47,18 +51,6 @@ class Recipe:
     scheme: Scheme | None = None
     layers: Mapping[str, Scheme] = field(default_factory=dict)
     kernels: tuple[Kernel, ...] = field(default_factory=all_kernels)
-
-
-@dataclass(frozen=True)
-class Job:
-    """Where to run, and what to keep: a board as emulated, the emulator's program, a folder for
-    the files, and how many samples to run layer by layer as well.
-    """
-
-    board: Board
-    emulator: str = "qemu-system-arm"
-    out: Path | None = None
-    stepped: int = 20
 
 
 @dataclass(frozen=True)
@@ -183,6 +175,7 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
         harness = build(render_harness([]), board, Path(work) / "harness")
         with qemu.connect(firmware.elf, board, job.emulator) as link:
             measured = measure(link, compiled, inputs, board, tell, job.stepped)
+        costs = costs_of(compiled, firmware, first_of(inputs), job, tell)
         if job.out:
             generate(compiled, job.out)
             write_files({"firmware.elf": firmware.elf.read_bytes()}, job.out)
@@ -192,8 +185,23 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
     if source.labels is not None and len(source.graph.outputs) != 1:
         tell(f"no accuracy: the network has {len(source.graph.outputs)} outputs")
     metric = _metric(source, measured)
-    report = _report(compiled, board, firmware, harness, measured, wrong, metric, job.out)
+    report = _report(compiled, job, firmware, harness, measured, costs, wrong, metric)
     return Deployment(report, measured)
+
+
+def profile_source(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Profile:
+    """Build, run the first sample in the emulator, predict what it takes on the board."""
+    check_fit(compiled, job.board)
+    sample = first_of(_inputs(source, compiled))
+    with tempfile.TemporaryDirectory(prefix="microai-") as work:
+        tell(f"building for {job.board.name}")
+        firmware = build_image(compiled, job.board, Path(work))
+        return profile(compiled, firmware, sample, job, tell)
+
+
+def first_of(inputs: Mapping[str, Array]) -> Arrays:
+    """The first sample, still with its batch axis."""
+    return {name: array[:1] for name, array in inputs.items()}
 
 
 def build_image(compiled: Compiled, board: Board, folder: Path) -> Firmware:
@@ -222,15 +230,16 @@ def _metric(source: Source, measured: Measured) -> Metric | None:
 
 
 def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was measured meets
-    compiled: Compiled, board: Board, firmware: Firmware, harness: Firmware, measured: Measured,
-    wrong: int, metric: Metric | None, out: Path | None,
+    compiled: Compiled, job: Job, firmware: Firmware, harness: Firmware, measured: Measured,
+    costs: Costs, wrong: int, metric: Metric | None,
 ) -> Report:  # fmt: skip
     integers = any(node.type.quant for node in compiled.graph.nodes)
-    layers = layer_facts(compiled, measured.layer_instructions)
+    counted = zip(costs.steps, measured.layer_instructions, strict=True)
+    layers = [Cost(count, cost.cycles, cost.stall_cycles) for cost, count in counted]
     return Report(
         schema="microai.deploy/1",
         model=model_facts(compiled),
-        board=board.name,
+        board=job.board.name,
         runner="qemu",
         scheme=scheme_of(compiled.graph),
         samples=len(next(iter(measured.outputs.values()))),
@@ -247,12 +256,9 @@ def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was 
         harness_flash_bytes=harness.flash_bytes,
         harness_ram_bytes=harness.ram_bytes,
         instructions=measured.instructions,
-        latency_ms=None,
-        latency_kind=None,
-        energy_uj=None,
-        energy_kind=None,
-        elf=str(out / "firmware.elf") if out else None,
-        sources=str(out) if out else None,
+        prediction=predict(costs.whole, job.board, job.power_mw, costs.lacking),
+        elf=str(job.out / "firmware.elf") if job.out else None,
+        sources=str(job.out) if job.out else None,
         libraries=tuple(library.description for library in compiled.libraries),
-        layers=layers,
+        layers=layer_facts(compiled, layers),
     )

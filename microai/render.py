@@ -101,6 +101,11 @@ def render(graph: Graph, choices: Choices, plan: Plan, name: str) -> Sources:
     return sources | kernel_sources(headers)
 
 
+def step_functions(compiled: Compiled) -> list[str]:
+    """The C function of each step."""
+    return [f"{compiled.name}_step_{ident}" for ident in _step_names(compiled.graph)]
+
+
 def render_harness(compiled: Sequence[Compiled]) -> Sources:
     """models.c: the table that firmware/main.c serves."""
     arena = max((c.plan.arena_bytes for c in compiled), default=ALIGN)
@@ -148,15 +153,18 @@ def _template(name: str) -> Any:
 def _steps(
     graph: Graph, choices: Choices, plan: Plan, name: str, symbols: Mapping[tuple[str, int], str]
 ) -> list[dict[str, str]]:
-    idents = identifiers(node.name for node in graph.steps)
     return [
         {
             "ident": f"{name}_step_{ident}",
             "comment": _step_comment(graph, node),
             "body": _body(graph, node, choices[node.name], plan, symbols),
         }
-        for node, ident in zip(graph.steps, idents, strict=True)
+        for node, ident in zip(graph.steps, _step_names(graph), strict=True)
     ]
+
+
+def _step_names(graph: Graph) -> list[str]:
+    return identifiers(node.name for node in graph.steps)
 
 
 def _step_comment(graph: Graph, node: Node) -> str:

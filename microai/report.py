@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run measured, as JSON and as tables. What is unknown is None, never 0."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from microai.predict.prediction import Prediction
 
 Share = float | None
 
@@ -31,13 +34,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class Layer:
-    """One step; instructions are the largest count over the samples stepped through."""
+    """One step; instructions are the largest count over the samples stepped through, cycles are
+    predicted, of one sample.
+    """
 
     name: str
     op: str
     kernel: str
     macs: int
     instructions: int | None
+    cycles: int | None = None
+    stall_cycles: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,18 +72,18 @@ class Report:
     harness_flash_bytes: int
     harness_ram_bytes: int
     instructions: int | None
-    latency_ms: float | None
-    latency_kind: Literal["measured", "predicted"] | None
-    energy_uj: float | None
-    energy_kind: Literal["measured", "predicted", "user"] | None
+    prediction: Prediction
     elf: str | None
     sources: str | None
     libraries: tuple[str, ...]
     layers: tuple[Layer, ...]
 
     def to_json(self) -> dict[str, object]:
-        """The report as one object."""
-        return asdict(self)
+        """The report as one object: the prediction's fields stand among the others."""
+        own = asdict(self)
+        before = list(own).index("prediction")
+        items = list(own.items())
+        return dict([*items[:before], *own["prediction"].items(), *items[before + 1 :]])
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -91,24 +98,39 @@ def _layers(report: Report) -> Table:
     table = Table("layer", "op", "backend", title=escape(title), title_justify="left")
     for column in table.columns:
         column.overflow = "fold"
-    for name in ("MACs", "instructions", "per MAC"):
-        table.add_column(name, justify="right")
-    for layer in report.layers:
-        table.add_row(
-            escape(layer.name), layer.op, layer.kernel.partition("/")[0], f"{layer.macs:,}",
-            number(layer.instructions), _ratio(layer.instructions, layer.macs),
-        )  # fmt: skip
-    table.add_section()
-    total = report.instructions
-    table.add_row(
-        "inference",
-        "",
-        "",
-        f"{report.model.macs:,}",
-        number(total),
-        _ratio(total, report.model.macs),
-    )
+    found = report.prediction
+    whole = (report.model.macs, report.instructions, found.cycles, found.stall_cycles)
+    add_layers(table, report.layers, whole)
     return table
+
+
+Counts = tuple[int, int | None, int | None, int | None]
+"""Of MACs, instructions, cycles, waits for flash."""
+
+
+def add_layers(table: Table, layers: Iterable[Layer], whole: Counts) -> None:
+    """A row for each layer and one for all; cycles have columns where they are known."""
+    for name in COST_COLUMNS if whole[2] is not None else COST_COLUMNS[:3]:
+        table.add_column(name, justify="right")
+    for layer in layers:
+        costs = _costs(layer.macs, layer.instructions, layer.cycles, layer.stall_cycles)
+        backend = layer.kernel.partition("/")[0]
+        table.add_row(escape(layer.name), layer.op, backend, *costs)
+    table.add_section()
+    table.add_row("inference", "", "", *_costs(*whole))
+
+
+COST_COLUMNS = ("MACs", "instructions", "per MAC", "cycles", "waits", "per MAC")
+
+
+def _costs(
+    macs: int, instructions: int | None, cycles: int | None, stalls: int | None
+) -> tuple[str, ...]:
+    """The cells of COST_COLUMNS; the last three only where cycles are known."""
+    counts = (f"{macs:,}", number(instructions), _ratio(instructions, macs))
+    if cycles is None:
+        return counts
+    return (*counts, number(cycles), number(stalls), _ratio(cycles, macs))
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -122,19 +144,30 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         f"(lower bound {report.arena_lower_bound_bytes:,}), stack peak "
         f"{number(report.stack_bytes)} (harness alone {report.harness_ram_bytes:,})"
     )
-    latency = "not measured: emulated"
-    if report.latency_ms is not None:
-        latency = f"{report.latency_ms:.3f} ms, {report.latency_kind}"
     facts = [
         ("exact", _exactness(report) + emulated),
         ("flash", flash),
         ("RAM", ram),
-        ("latency", latency),
+        *prediction_facts(report.prediction),
     ]
     facts += [("library", text) for text in report.libraries]
     if report.sources:
         facts.append(("files", report.sources))
     return ([("accuracy", _metric(report.metric))] if report.metric else []) + facts
+
+
+def prediction_facts(found: Prediction) -> list[tuple[str, str]]:
+    """Latency and energy with what they rest on."""
+    if found.latency_ms is None or found.cycles is None or found.stall_cycles is None:
+        return [("latency", found.latency_basis)]
+    latency = f"{found.latency_ms:.3f} ms, {found.latency_basis}"
+    cycles = f"{found.cycles:,}, of them {found.stall_cycles:,} waits for flash"
+    facts = [("cycles", cycles), ("latency", latency), ("known error", str(found.latency_error))]
+    if found.energy_uj is not None:
+        facts.append(
+            ("energy", f"{found.energy_uj:,.1f} uJ, {found.energy_kind}: {found.energy_basis}")
+        )
+    return facts
 
 
 def _metric(metric: Metric) -> str:

@@ -18,14 +18,17 @@ from microai.facts import check_facts, check_layers
 from microai.files import write_file, write_npz
 from microai.graph import Graph
 from microai.pipeline import Deployment
+from microai.profiling import Profile
 from microai.quantize.scheme import scheme_of
 from microai.render import Compiled
-from microai.report import percent, print_report
+from microai.report import percent, prediction_facts, print_report
 from microai.study import Study
 from microai.tables import (
     agreement_table,
     diagnosis_table,
+    functions_table,
     layers_table,
+    profile_table,
     scan_table,
     study_table,
 )
@@ -49,6 +52,18 @@ def show_deployment(done: Deployment, *, as_json: bool) -> None:
         print_report(done.report, stdout)
     if wrong := done.report.mismatches:
         raise MismatchError(f"{wrong} values on the target differ from the reference")
+
+
+def show_profile(found: Profile, *, as_json: bool) -> None:
+    """The layers, the functions, and the whole."""
+    if as_json:
+        print(json.dumps(found.to_json()))  # noqa: T201  rich would wrap it
+        return
+    stdout.print(profile_table(found))
+    if found.functions:
+        stdout.print(functions_table(found))
+    for label, text in prediction_facts(found.prediction):
+        stdout.print(f"[bold]{label:<14}[/bold]{escape(text)}", highlight=False, soft_wrap=True)
 
 
 def save_tensors(done: Deployment, output: Path, layers: Path | None) -> None:

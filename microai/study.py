@@ -17,9 +17,10 @@ from microai.backend import Kernel
 from microai.checked import load_json
 from microai.errors import DoesNotFitError, Tell, UsageError
 from microai.files import write_file
+from microai.job import Job
 from microai.labelled import LabelledSet, check_alike, find_set, read_set, split
 from microai.making import Made, Task, networks
-from microai.pipeline import Job, Recipe, compile_source, deploy
+from microai.pipeline import Recipe, compile_source, deploy
 from microai.quantize.scheme import SCHEMES
 from microai.records import keep, recall
 from microai.samples import labels_of, normalized, samples_of, spread, stored

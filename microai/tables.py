@@ -11,8 +11,9 @@ from microai.board import Board
 from microai.diagnose import Diagnosis
 from microai.differences import Row
 from microai.over_seeds import summaries
+from microai.profiling import Profile
 from microai.render import Compiled, macs
-from microai.report import number, percent
+from microai.report import add_layers, number, percent
 from microai.sensitivity import Sensitivity
 from microai.study import Study
 from microai.support import Matrix
@@ -139,4 +140,39 @@ def scan_table(scan: Sequence[Sensitivity]) -> Table:
     for row in scan:
         figures = (f"{row.snr_db:.2f}", percent(row.accuracy), f"{row.weights_bytes:,}")
         table.add_row(escape(row.layer), row.scheme, *figures)
+    return table
+
+
+def profile_table(profile: Profile) -> Table:
+    """A line for each layer with what it takes."""
+    title = f"{profile.model.name} on {profile.board}, {profile.scheme}"
+    table = Table("layer", "op", "backend", title=escape(title), title_justify="left")
+    for column in table.columns:
+        column.overflow = "fold"
+    found = profile.prediction
+    whole = (profile.model.macs, profile.instructions, found.cycles, found.stall_cycles)
+    add_layers(table, profile.layers, whole)
+    return table
+
+
+FUNCTIONS = 12  # of the largest are shown
+
+
+def functions_table(profile: Profile) -> Table:
+    """The functions that take the most."""
+    table = Table("function")
+    table.columns[0].overflow = "fold"
+    columns = ("instructions", "cycles", "waits", "share")
+    for name in columns:
+        table.add_column(name, justify="right")
+    costs = list(profile.functions.items())
+    cycles = profile.prediction.cycles
+    for name, cost in costs[:FUNCTIONS]:
+        whole, own = (
+            (profile.instructions, cost.instructions)
+            if cycles is None
+            else (cycles, cost.cycles or 0)
+        )
+        counts = (cost.instructions, cost.cycles, cost.stall_cycles)
+        table.add_row(escape(name), *map(number, counts), f"{own / whole:.1%}")
     return table

@@ -38,10 +38,17 @@ KEYS = [
     "harness_flash_bytes",
     "harness_ram_bytes",
     "instructions",
+    "clock_hz",
+    "wait_states",
+    "cycles",
+    "stall_cycles",
     "latency_ms",
     "latency_kind",
+    "latency_basis",
+    "latency_error",
     "energy_uj",
     "energy_kind",
+    "energy_basis",
     "elf",
     "sources",
     "libraries",
@@ -69,7 +76,9 @@ def test_digits(scheme: str, qemu: str, tmp_path: Path) -> None:
     metric = report["metric"]
     assert metric["float"] > 0.97
     assert metric["target"] >= metric["float"] - (2.5 / 360 if scheme == "int8" else 1e-9)
-    assert report["latency_ms"] is report["energy_uj"] is report["latency_kind"] is None
+    assert report["latency_kind"] == "predicted"
+    assert report["latency_ms"] == pytest.approx(report["cycles"] / 80e3)
+    assert report["energy_uj"] is report["energy_kind"] is None
     steps = sum(layer["instructions"] for layer in report["layers"])
     assert abs(report["instructions"] - steps) < 30 * len(report["layers"])  # dispatch
     assert_sizes(report)

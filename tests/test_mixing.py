@@ -16,13 +16,14 @@ from microai.errors import DoesNotFitError, UsageError
 from microai.graph import Graph
 from microai.mixing import Search, Tried, descend, measure, mixed, spelled, uniform
 from microai.mixture import Mixture, Wish, best, choose
-from microai.options import LEVELS, How, levels_of, recipe_of, share_of
+from microai.options import LEVELS
 from microai.pipeline import compile_source
 from microai.quantize.scheme import SCHEMES, named
 from microai.render import STACK_BYTES
 from microai.save import load, model_id, to_bytes
 from microai.sensitivity import ranges_of
 from microai.source import Question, Source, open_source
+from microai.wanted import How, levels_of, recipe_of, share_of
 from tests.broken import GUILTY, broken, labels_by
 from tests.graphs import GRAPHS, quantized, samples
 from tests.test_cli import Result

@@ -16,12 +16,12 @@ from microai.formats import Format
 from microai.graph import Graph, verify
 from microai.interpret import interpret
 from microai.ops import CLAMPING
-from microai.options import How, recipe_of
 from microai.pipeline import compile_graph, quantize_graph, stored_graph
 from microai.quantize.scheme import RANGES, SCHEMES, named
 from microai.samples import stored
 from microai.source import Source
 from microai.torch_module import settle, torch_module
+from microai.wanted import How, recipe_of
 from tests.graphs import GRAPHS, samples
 from tests.ladder import Trial, check, on_host
 

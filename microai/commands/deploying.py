@@ -13,6 +13,7 @@ from microai.board import emulated, load_board
 from microai.errors import UsageError
 from microai.exchange import export_source
 from microai.files import check_writable
+from microai.job import Job
 from microai.mixture import mixed_recipe
 from microai.options import (
     BackendNames,
@@ -21,7 +22,6 @@ from microai.options import (
     CmsisNn,
     Data,
     Emulate,
-    How,
     Json,
     LayerSchemes,
     Levels,
@@ -40,15 +40,7 @@ from microai.options import (
     Seed,
     Shape,
     To,
-    check_names,
-    format_of,
-    kernels_of,
-    question_of,
-    recipe_of,
-    target_of,
-    wish_of,
 )
-from microai.pipeline import Job
 from microai.show import (
     save_tensors,
     show_check,
@@ -58,6 +50,16 @@ from microai.show import (
     tell,
 )
 from microai.source import open_raw, open_source, own_name, with_calibration_labels, with_samples
+from microai.wanted import (
+    How,
+    check_names,
+    format_of,
+    kernels_of,
+    question_of,
+    recipe_of,
+    target_of,
+    wish_of,
+)
 
 
 def deploy(

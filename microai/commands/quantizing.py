@@ -9,6 +9,7 @@ from microai.curves import check_plotting, curves_svg
 from microai.diagnose import check_diagnosable, examine, fewer
 from microai.errors import UsageError
 from microai.files import check_writable, write_file
+from microai.job import Job
 from microai.mixture import mixed_recipe
 from microai.options import (
     BackendNames,
@@ -18,7 +19,6 @@ from microai.options import (
     Data,
     Emulate,
     Epochs,
-    How,
     Json,
     LayerSchemes,
     LearningRate,
@@ -41,6 +41,14 @@ from microai.options import (
     Seed,
     Shape,
     Svg,
+)
+from microai.pipeline import compile_source
+from microai.save import to_bytes
+from microai.show import show_diagnosis, show_quantized, tell
+from microai.source import open_source, own_name, with_calibration_labels, with_samples
+from microai.tuning import tune
+from microai.wanted import (
+    How,
     check_names,
     kernels_of,
     levels_of,
@@ -50,11 +58,6 @@ from microai.options import (
     training_of,
     wish_of,
 )
-from microai.pipeline import Job, compile_source
-from microai.save import to_bytes
-from microai.show import show_diagnosis, show_quantized, tell
-from microai.source import open_source, own_name, with_calibration_labels, with_samples
-from microai.tuning import tune
 
 
 def quantize(

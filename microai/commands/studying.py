@@ -12,6 +12,7 @@ from microai.datasets import DATASETS
 from microai.datasets.dataset import PARTS, convert
 from microai.errors import UsageError
 from microai.files import check_writable, write_file, write_npz
+from microai.job import Job
 from microai.options import (
     BackendNames,
     CmsisNn,
@@ -26,15 +27,16 @@ from microai.options import (
     Qemu,
     Seeds,
     Validate,
-    kernels_of,
-    target_of,
 )
-from microai.pipeline import Job
 from microai.results import read_results, results_page
 from microai.settings import changed, load_experiment
 from microai.show import show_data, show_study, stdout, tell
 from microai.study import Place, run_study
 from microai.versions import versions
+from microai.wanted import (
+    kernels_of,
+    target_of,
+)
 
 STEPPED = 4  # samples layer by layer, of each network
 

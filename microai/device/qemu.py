@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run an image in QEMU, and count its instructions.
 
+Or trace it: a plugin then writes what ran, at full speed and without a timer that says anything.
+
 With -icount shift=N an instruction takes 2**N ns of virtual time. The emulated timer counts at
 25 MHz, 40 ns a tick: at N = 0 it would resolve 40 instructions, at N = 7 one instruction is 3.2
 ticks, so a difference of two readings names the exact count.
@@ -25,9 +27,12 @@ ICOUNT_SHIFT = 7
 
 @contextmanager
 def connect(
-    elf: Path, board: Board, qemu: str = "qemu-system-arm", timeout_s: float = 20.0
-) -> Iterator[Link]:
-    """Start the image; the link is its serial port over a socket."""
+    elf: Path, board: Board, qemu: str = "qemu-system-arm", timeout_s: float = 20.0,
+    *, plugin: str = "",
+) -> Iterator[Link]:  # fmt: skip
+    """Start the image; the link is its serial port over a socket. `plugin` is a TCG plugin with
+    its arguments, as QEMU takes them.
+    """
     assert board.qemu, "pass the board through emulated() first"
     tool = find_tool(qemu)
     with tempfile.TemporaryFile() as log, socket.socket() as listener:
@@ -35,7 +40,7 @@ def connect(
         listener.listen(1)
         port = listener.getsockname()[1]
         process = subprocess.Popen(
-            [tool, *arguments(elf, board, listener.fileno())],
+            [tool, *arguments(elf, board, listener.fileno(), plugin=plugin)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[listener.fileno()],
         )  # fmt: skip
         try:
@@ -50,14 +55,18 @@ def connect(
             process.wait()
 
 
-def arguments(elf: Path, board: Board, listener: int, shift: int = ICOUNT_SHIFT) -> list[str]:
-    """QEMU's command line; `listener` is a listening socket's descriptor."""
+def arguments(
+    elf: Path, board: Board, listener: int, shift: int = ICOUNT_SHIFT, *, plugin: str = ""
+) -> list[str]:
+    """QEMU's command line; `listener` is a listening socket's descriptor. With a plugin no timer
+    counts instructions: that would halve the speed.
+    """
     assert board.qemu
     uart = f"socket,id=uart,fd={listener},server=on,wait=on,nodelay=on"
     return [
         "-M", board.qemu.machine, "-nodefaults", "-display", "none",
         "-chardev", uart, "-serial", "chardev:uart",
-        "-icount", f"shift={shift}", "-kernel", str(elf),
+        *(["-plugin", plugin] if plugin else ["-icount", f"shift={shift}"]), "-kernel", str(elf),
     ]  # fmt: skip
 
 
