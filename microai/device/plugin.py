@@ -13,6 +13,7 @@ from microai.device.build import told
 from microai.errors import DeviceError
 from microai.paths import data_dir
 
+SOURCES = ("trace.c", "cache.h")
 COMPILERS = ("gcc", "clang", "cc")
 FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared", "-fvisibility=hidden")
 LATE = {"Darwin": ("-Wl,-undefined,dynamic_lookup",)}
@@ -23,13 +24,14 @@ def trace_plugin(cache: Path) -> Path:
     """The plugin in the folder `cache`, made where it is not there; DeviceError without a compiler
     for this machine.
     """
-    source = data_dir("firmware") / "qemu" / "trace.c"
+    folder = data_dir("firmware") / "qemu"
     flags = (*FLAGS, *LATE.get(platform.system(), ()))
-    made_of = (source.read_text(encoding="utf-8"), platform.platform(), *flags)
+    texts = [(folder / name).read_text(encoding="utf-8") for name in SOURCES]
+    made_of = (*texts, platform.platform(), *flags)
     digest = hashlib.sha256("\0".join(made_of).encode()).hexdigest()
     plugin = cache / f"trace-{digest[:16]}.so"
     if not plugin.exists():
-        _compile(source, flags, plugin)
+        _compile(folder / SOURCES[0], flags, plugin)
     return plugin
 
 
