@@ -64,6 +64,9 @@ def no_scratch(_: Site) -> int:
     return 0
 
 
+NHWC = "nhwc"
+"""How a tensor lies in memory where a kernel does not say otherwise."""
+
 Request = tuple[str, tuple[int, ...]]
 """A size function of a library, and what it is asked."""
 
@@ -88,7 +91,10 @@ class Library:
 class Kernel:
     """A template of a backend. `refuses` gives a sentence, empty when the kernel will do.
 
-    Scratch is a number of bytes, or what the kernel's library is to be asked.
+    Scratch is a number of bytes, or what the kernel's library is to be asked. `variant` tells
+    kernels of one template apart; `optimize` is gcc's level for the step where it is not the
+    file's; `in_ram` are its weights, copied there at start; `reads` and `writes` say how its
+    tensors lie in memory.
     """
 
     backend: str
@@ -98,6 +104,17 @@ class Kernel:
     scratch: Callable[[Site], int | Request] = no_scratch
     params: Callable[[Site], CParams] = no_params
     library: Library | None = None
+    variant: str = ""
+    optimize: str = ""
+    in_ram: bool = False
+    reads: str = NHWC
+    writes: str = NHWC
+
+    @property
+    def name(self) -> str:
+        """As in simd/conv2d_s8, simd/conv2d_s8+unroll2+O2+ram."""
+        marks = (self.variant, self.optimize, "ram" if self.in_ram else "")
+        return "+".join([f"{self.backend}/{self.template}", *filter(None, marks)])
 
 
 @dataclass(frozen=True)
@@ -156,11 +173,10 @@ def select(graph: Graph, kernels: Sequence[Kernel], cost: Cost) -> Choices:
     wanted: dict[str, int | Request] = {}
     refusals: list[str] = []
     for node in graph.steps:
-        site = _site(graph, node)
+        site = site_of(graph, node)
         stems = template_stems(node, site.types)
-        fitting = [k for k in kernels if k.template.partition("__")[0] in stems]
-        reasons = {k: k.refuses(site) for k in fitting}
-        willing = [k for k in fitting if not reasons[k]]
+        reasons = reasons_of(site, kernels)
+        willing = [k for k, why in reasons.items() if not why]
         if willing:
             best = min(willing, key=lambda k: cost(site.node, k))
             said = _said(kernels, reasons, best, stems[0])
@@ -180,7 +196,15 @@ def by_preference(kernels: Sequence[Kernel]) -> Cost:
     return lambda _, kernel: kernels.index(kernel)
 
 
-def _site(graph: Graph, node: Node) -> Site:
+def reasons_of(site: Site, kernels: Sequence[Kernel]) -> dict[Kernel, str]:
+    """Why each kernel for a node's types refuses it; empty where it does not."""
+    stems = template_stems(site.node, site.types)
+    fitting = [k for k in kernels if k.template.partition("__")[0] in stems]
+    return {k: k.refuses(site) for k in fitting}
+
+
+def site_of(graph: Graph, node: Node) -> Site:
+    """A node with all that kernels ask about it."""
     consts = {i: graph.weights[n] for i, n in enumerate(node.inputs) if n in graph.weights}
     return Site(node, graph.types(node), consts, accumulator(graph, node))
 

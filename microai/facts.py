@@ -33,9 +33,8 @@ def layer_facts(compiled: Compiled, costs: Sequence[Cost]) -> tuple[Layer, ...]:
 
 
 def kernel_name(compiled: Compiled, node: str) -> str:
-    """Backend and template a node uses."""
-    kernel = compiled.choices[node].kernel
-    return f"{kernel.backend}/{kernel.template}"
+    """The kernel a node uses."""
+    return compiled.choices[node].kernel.name
 
 
 def check_layers(compiled: Compiled) -> list[dict[str, str | int | tuple[int, ...]]]:

@@ -6,6 +6,7 @@ types of its name, sums are 64-bit where it ends in `wide`.
 """
 
 import re
+from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -20,6 +21,7 @@ NAME = re.compile(
 )
 
 
+@cache
 def kernel_header(name: str) -> str:
     """The text of <name>.h."""
     folder = data_dir("firmware") / "kernels"

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -142,12 +143,17 @@ def literal(value: CValue) -> Any:
 
 def _template(name: str) -> Any:
     """A template that fails on any name it is not given."""
-    loader = FileSystemLoader(data_dir("codegen_templates"))
-    environment = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,  # noqa: S701  the output is C, names are made safe
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    """One for all, since it keeps what it has compiled."""
+    return Environment(
+        loader=FileSystemLoader(data_dir("codegen_templates")), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, auto_reload=False,
+        autoescape=False,  # noqa: S701  the output is C, names are made safe
     )  # fmt: skip
-    return environment.get_template(name)
 
 
 def _steps(
@@ -157,6 +163,7 @@ def _steps(
         {
             "ident": f"{name}_step_{ident}",
             "comment": _step_comment(graph, node),
+            "optimize": choices[node.name].kernel.optimize,
             "body": _body(graph, node, choices[node.name], plan, symbols),
         }
         for node, ident in zip(graph.steps, _step_names(graph), strict=True)
@@ -220,20 +227,21 @@ def _weights(
     """Every distinct packed array once, and its symbol for each use."""
     packed = _packed(graph, choices)
     arrays = dict(packed.values())
+    in_ram = {key for (node, _), (key, _) in packed.items() if choices[node].kernel.in_ram}
     idents = dict(zip(arrays, identifiers(const for const, _, _ in arrays), strict=True))
     rows = [
-        _weight_row(graph[key[0]], array, f"{name}_w_{idents[key]}")
+        _weight_row(graph[key[0]], array, f"{name}_w_{idents[key]}", in_ram=key in in_ram)
         for key, array in arrays.items()
     ]
     return rows, {use: f"{name}_w_{idents[key]}" for use, (key, _) in packed.items()}
 
 
-def _weight_row(const: Node, array: Array, ident: str) -> dict[str, Any]:
+def _weight_row(const: Node, array: Array, ident: str, *, in_ram: bool) -> dict[str, Any]:
     flat = np.ravel(array)
     return {
         "ident": ident,
         "comment": comment(f"{const.name}: {'x'.join(map(str, array.shape))}"),
-        "qualifier": "" if const.place == "ram" else "const ",
+        "qualifier": "" if in_ram or const.place == "ram" else "const ",
         "ctype": CTYPES[str(array.dtype)],
         "size": flat.size,
         "elements": [literal(v) for v in flat.tolist()],

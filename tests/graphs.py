@@ -208,6 +208,20 @@ def quantized(name: str, scheme: str = "int8") -> Graph:
     return apply(quantize_graph(graph, SCHEMES[scheme], samples(graph)), ())
 
 
+def coarse(name: str) -> Graph:
+    """A graph in int8 that is the same on every machine: its weights and samples are sixteenths, so
+    float32 sums are exact in whatever order a processor makes them.
+    """
+    graph = GRAPHS[name]()
+    graph = replace(graph, weights={n: sixteenths(w) for n, w in graph.weights.items()})
+    reals = {n: sixteenths(x) for n, x in samples(graph).items()}
+    return apply(quantize_graph(graph, SCHEMES["int8"], reals), ())
+
+
+def sixteenths(array: Array) -> Array:
+    return np.round(array * 16).astype(np.float32) / 16
+
+
 def imported(name: str, scheme: str = "int8") -> Graph:
     """A graph in integers that no float pass has seen, as another tool would have stored it."""
     graph = GRAPHS[name]()

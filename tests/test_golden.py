@@ -10,13 +10,13 @@ from microai.graph import apply
 from microai.passes import FLOAT_PASSES, INT_PASSES, drop_dead_channels, fold_constant_channels
 from microai.pipeline import compile_graph
 from tests.golden import compare
-from tests.graphs import GRAPHS, imported, quantized
+from tests.graphs import GRAPHS, coarse, imported, quantized
 
 
 @pytest.mark.parametrize("name", ["scaled_dense", "shared"])
 def test_generated_c(name: str, request: pytest.FixtureRequest) -> None:
     """A refactoring shows an empty diff here."""
-    sources = compile_graph(quantized(name), name).sources
+    sources = compile_graph(coarse(name), name).sources
     for file in (f"{name}.c", f"{name}.h"):
         compare(sources[file], Path("c") / file, request)
 

@@ -16,8 +16,7 @@ from microai.backends.finish import (
     whole_factors,
 )
 from microai.backends.simd_conv import (
-    conv_params,
-    conv_scratch,
+    Cut,
     pack_bytes,
     pack_words,
     refuse_conv,
@@ -156,7 +155,7 @@ Pack = Callable[[Site], Mapping[int, Array]]
 
 def _convs(code: str, pack: Pack) -> tuple[Kernel, ...]:
     return tuple(
-        Kernel("simd", f"conv{axes}d_{code}", refuse_conv, pack, conv_scratch, conv_params)
+        Kernel("simd", f"conv{axes}d_{code}", refuse_conv, pack, Cut().scratch, Cut().params)
         for axes in (1, 2)
     )
 

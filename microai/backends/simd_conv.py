@@ -5,10 +5,11 @@ Staging pads with the zero point, which is folded into the bias.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from microai.backend import Site
+from microai.backend import Kernel, Site
 from microai.backends.finish import finish_params, folded_bias, refuse_linear
 from microai.op import CParams
 from microai.ops import Conv
@@ -49,36 +50,44 @@ def _run(site: Site) -> int:
     return size + size % 2
 
 
-def _unroll(pairs: int) -> int:
-    """The largest divisor that keeps the loop small."""
-    return max(u for u in range(1, MOST_UNROLLED + 1) if pairs % u == 0)
+@dataclass(frozen=True)
+class Cut:
+    """How a layer is cut up: at most `unroll` pairs of a row's loop at a time, and `wider` times
+    as many columns staged as aimed at.
+    """
+
+    unroll: int = MOST_UNROLLED
+    wider: int = 1
+
+    def scratch(self, site: Site) -> int:
+        """Bytes of the staged rows, and one element that an odd run reads beyond."""
+        return _window(site).kernel[0] * self._row(site) * 2 + 2
+
+    def params(self, site: Site) -> CParams:
+        """The numbers, and how sums become outputs."""
+        pairs = _run(site) // 2
+        unroll = max(u for u in range(1, self.unroll + 1) if pairs % u == 0)
+        return {
+            "columns": self._columns(site), "pitch": _pitch(site), "row": self._row(site),
+            "run": _run(site), "unroll": unroll, **finish_params(site),
+        }  # fmt: skip
+
+    def _columns(self, site: Site) -> int:
+        """Output pixels staged at a time."""
+        window = _window(site)
+        pixel_bytes = window.stride[1] * _pitch(site) * 2 * window.kernel[0]
+        aimed = max(4, STAGED_BYTES * self.wider // pixel_bytes // 4 * 4)
+        return min(site.node.type.shape[-2], aimed)
+
+    def _row(self, site: Site) -> int:
+        """Elements of a staged row."""
+        window = _window(site)
+        return ((self._columns(site) - 1) * window.stride[1] + window.kernel[1]) * _pitch(site)
 
 
-def _columns(site: Site) -> int:
-    """Output pixels staged at a time."""
-    window = _window(site)
-    pixel_bytes = window.stride[1] * _pitch(site) * 2 * window.kernel[0]
-    return min(site.node.type.shape[-2], max(4, STAGED_BYTES // pixel_bytes // 4 * 4))
-
-
-def _row(site: Site) -> int:
-    """Elements of a staged row."""
-    window = _window(site)
-    return ((_columns(site) - 1) * window.stride[1] + window.kernel[1]) * _pitch(site)
-
-
-def conv_scratch(site: Site) -> int:
-    """Bytes of the staged rows, and one element that an odd run reads beyond."""
-    return _window(site).kernel[0] * _row(site) * 2 + 2
-
-
-def conv_params(site: Site) -> CParams:
-    """How the layer is cut up, and how its sums become outputs."""
-    return {
-        "columns": _columns(site), "pitch": _pitch(site), "row": _row(site), "run": _run(site),
-        "unroll": _unroll(_run(site) // 2),
-        **finish_params(site),
-    }  # fmt: skip
+def recut(kernel: Kernel, name: str, cut: Cut) -> Kernel:
+    """A convolution cut up otherwise."""
+    return replace(kernel, variant=name, scratch=cut.scratch, params=cut.params)
 
 
 def _taps(site: Site) -> Ints:
