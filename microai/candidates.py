@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each step of a network alone, with every kernel that does not refuse it, ready to be timed."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from microai.backend import Kernel, by_preference, reasons_of, select, site_of
 from microai.graph import Graph, Node
@@ -10,41 +12,62 @@ from microai.op import Const, Input
 from microai.plan import plan
 from microai.render import Compiled, render
 
-Shape = tuple[object, ...]
+NAME = "step"  # the prefix of what is compared
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One kernel for one step, compiled as a network of its own."""
+    """One kernel for one step, as a network of its own."""
 
     step: str
     kernel: Kernel
-    compiled: Compiled
+    alone: Graph
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """Under a prefix that is always the same."""
+        return self.named(NAME)
+
+    def named(self, name: str) -> Compiled:
+        """Under a prefix, so that many go into one image."""
+        choices = select(self.alone, [self.kernel], by_preference([self.kernel]))
+        placed = plan(self.alone, {step: one.scratch_bytes for step, one in choices.items()})
+        sources = render(self.alone, choices, placed, name)
+        return Compiled(name, self.alone, self.alone, choices, placed, sources)
 
     @property
     def scratch_bytes(self) -> int:
         """Besides input and output."""
-        (choice,) = self.compiled.choices.values()
-        return choice.scratch_bytes
+        return self.compiled.choices[self.step].scratch_bytes
+
+    @cached_property
+    def version(self) -> str:
+        """A digest of all C that is compiled for the step, weights included, and of libraries."""
+        digest = hashlib.sha256()
+        for name, text in self.compiled.sources.items():
+            digest.update(f"{name}\0{text}\0".encode())
+        for library in self.compiled.libraries:
+            digest.update(library.description.encode())
+        digest.update(f"{self.scratch_bytes} {self.kernel.reads} {self.kernel.writes}".encode())
+        return digest.hexdigest()
 
 
 def candidates(graph: Graph, kernels: Sequence[Kernel]) -> Iterator[Candidate]:
-    """Step by step, in order of preference; what says the same in other words comes once."""
+    """Step by step, in order of preference; what comes out as the same C comes once."""
     for node in graph.steps:
-        alone = _alone(graph, node)
-        seen: set[Shape] = set()
+        alone = step_alone(graph, node)
+        seen: set[str] = set()
         for kernel, why in reasons_of(site_of(graph, node), kernels).items():
-            if why or (kernel.in_ram and not _weighty(alone)):
+            if why or (kernel.in_ram and not alone.weights):
                 continue
-            compiled = _compiled(alone, kernel)
-            shape = _shape(compiled)
-            if shape not in seen:
-                seen.add(shape)
-                yield Candidate(node.name, kernel, compiled)
+            candidate = Candidate(node.name, kernel, alone)
+            if candidate.version not in seen:
+                seen.add(candidate.version)
+                yield candidate
 
 
-def _alone(graph: Graph, node: Node) -> Graph:
-    """The step with its constants; activations are inputs."""
+def step_alone(graph: Graph, node: Node) -> Graph:
+    """A step with its constants; activations are inputs."""
     feeding = [graph[name] for name in dict.fromkeys(node.inputs)]
     sources = tuple(
         one if isinstance(one.op, Const) else replace(one, op=Input(one.type.shape), inputs=())
@@ -52,30 +75,3 @@ def _alone(graph: Graph, node: Node) -> Graph:
     )
     own = {one.name: graph.weights[one.name] for one in feeding if one.name in graph.weights}
     return Graph((*sources, node), (node.name,), own)
-
-
-def _weighty(alone: Graph) -> bool:
-    return bool(alone.weights)
-
-
-def _compiled(alone: Graph, kernel: Kernel, name: str = "step") -> Compiled:
-    choices = select(alone, [kernel], by_preference([kernel]))
-    placed = plan(alone, {step: choice.scratch_bytes for step, choice in choices.items()})
-    return Compiled(name, alone, alone, choices, placed, render(alone, choices, placed, name))
-
-
-def named(candidate: Candidate, name: str) -> Compiled:
-    """The candidate under another prefix, so that many go into one image."""
-    return _compiled(candidate.compiled.graph, candidate.kernel, name)
-
-
-def _shape(compiled: Compiled) -> Shape:
-    """What the generated C and its place in memory follow from."""
-    (choice,) = compiled.choices.values()
-    kernel = choice.kernel
-    return (
-        compiled.sources["step.c"], kernel.optimize, kernel.in_ram, choice.scratch_bytes,
-        kernel.reads, kernel.writes,
-    )  # fmt: skip
-
-

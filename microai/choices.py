@@ -5,23 +5,25 @@ Reading it is a pure function: nothing is measured again. It holds for the netwo
 the kernels it was measured with, and says so where one of these is another.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from microai.backend import Choices, Cost, Kernel
+from pydantic import Field
+
+from microai.backend import Cost, Kernel
 from microai.board import Board
+from microai.candidates import Candidate, step_alone
 from microai.checked import Strict, load_json
 from microai.errors import UsageError
 from microai.graph import Graph
-from microai.render import kernel_sources
+from microai.render import Compiled
 from microai.save import model_id
-from microai.types import Array
 
 AGAIN = "run `microai tune` again"
 VERSION_DIGITS = 16
 Goal = Literal["latency", "flash", "ram", "balanced"]
+GOALS: tuple[Goal, ...] = ("latency", "flash", "ram", "balanced")
 
 
 class Alternative(Strict):
@@ -35,7 +37,7 @@ class Alternative(Strict):
 
 
 class Step(Strict):
-    """What one step takes, and why. `version` is of the C that it was measured with."""
+    """What one step takes, and why. `version` is of the C that it was timed with."""
 
     kernel: str
     version: str
@@ -44,7 +46,7 @@ class Step(Strict):
 
 
 class Whole(Strict):
-    """A whole network as built: its kernels' preference or `tuned`, predicted."""
+    """A whole network as built, by a preference of backends or as tuned; predicted."""
 
     name: str
     cycles: int
@@ -55,9 +57,9 @@ class Whole(Strict):
 
 
 class Chosen(Strict):
-    """The file."""
+    """The file. Budgets count the whole image, harness included."""
 
-    schema_: Literal["microai.choices/1"]
+    kind: Annotated[Literal["microai.choices/1"], Field(alias="schema")]
     model: str
     board: str
     clock_hz: int
@@ -68,3 +70,65 @@ class Chosen(Strict):
     found: Whole
     preferences: tuple[Whole, ...]
     steps: Mapping[str, Step]
+
+    @property
+    def kernels(self) -> dict[str, str]:
+        """Of each step, by name."""
+        return {name: step.kernel for name, step in self.steps.items()}
+
+
+def by_name(kernels: Mapping[str, str]) -> Cost:
+    """The cost that takes each step's named kernel, where it does not refuse."""
+    return lambda node, kernel: float(kernel.name != kernels.get(node.name))
+
+
+def read_choices(path: Path) -> Chosen:
+    """The file, or UsageError with all that is wrong with it."""
+    return load_json(path, Chosen)
+
+
+def choices_json(chosen: Chosen) -> bytes:
+    """As the file holds them."""
+    return chosen.model_dump_json(indent=1, by_alias=True).encode() + b"\n"
+
+
+def version_of(kernel: Kernel, compiled: Compiled, step: str) -> str:
+    """What the C of a step with a kernel is known by."""
+    alone = step_alone(compiled.graph, compiled.graph[step])
+    return Candidate(step, kernel, alone).version[:VERSION_DIGITS]
+
+
+def check_model(chosen: Chosen, graph: Graph) -> None:
+    """Raise UsageError where the choices are another network's than the one to be rendered."""
+    model = model_id(graph)
+    if chosen.model != model or {*chosen.steps} != {node.name for node in graph.steps}:
+        raise UsageError(
+            f"the choices are of model {chosen.model[:12]}, this is {model[:12]} (network, storage "
+            f"or weights differ); {AGAIN}"
+        )
+
+
+def check_kernels(chosen: Chosen, compiled: Compiled) -> None:
+    """Raise UsageError where steps did not get the kernels that were timed."""
+    taken = {name: choice.kernel for name, choice in compiled.choices.items()}
+    missing = [n for n, kernel in taken.items() if kernel.name != chosen.steps[n].kernel]
+    if missing:
+        wanted = ", ".join(f"{chosen.steps[n].kernel} for {n}" for n in missing[:3])
+        raise UsageError(
+            f"the choices name kernels that are not there or refuse: {wanted}; name their backends "
+            f"with --backend, or {AGAIN}"
+        )
+    changed = [n for n, kernel in taken.items()
+               if version_of(kernel, compiled, n) != chosen.steps[n].version]  # fmt: skip
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UsageError(
+            f"kernels have changed since they were timed: those of {', '.join(changed[:3])}{more}; "
+            f"{AGAIN}"
+        )
+
+
+def check_board(chosen: Chosen, board: Board) -> None:
+    """Raise UsageError where the choices are for another board; another clock is no other board."""
+    if chosen.board != board.name:
+        raise UsageError(f"the choices are for {chosen.board}, not for {board.name}; {AGAIN}")

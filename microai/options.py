@@ -124,3 +124,14 @@ PowerMw = Annotated[
     float | None,
     typer.Option("--power-mw", help="What the board draws while inferring, for the energy."),
 ]
+Goals = Annotated[str, typer.Option("--goal", help="latency, flash, ram or balanced.")]
+FlashBudget = Annotated[
+    int | None,
+    typer.Option("--flash", min=1, help="Bytes the image may take; default the board's."),
+]
+RamBudget = Annotated[
+    int | None, typer.Option("--ram", min=1, help="Bytes of RAM; default the board's.")
+]
+ChoicesFile = Annotated[
+    Path | None, typer.Option("--choices", help="Kernels as `microai tune` has chosen them.")
+]

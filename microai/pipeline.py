@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from microai.backend import Kernel, by_preference, select
+from microai.backend import Cost, Kernel, by_preference, select
 from microai.backends import kernels as all_kernels
+from microai.backends.variants import variants
 from microai.board import Board
 from microai.bounds import prove_accumulators
+from microai.choices import Chosen, by_name, check_kernels, check_model
 from microai.device import qemu
 from microai.device.build import Firmware, RegionOverflowError, build
 from microai.device.measure import Measured, measure
@@ -27,7 +29,7 @@ from microai.interpret import require_rules
 from microai.job import Job
 from microai.passes import FLOAT_PASSES, INT_PASSES
 from microai.plan import plan
-from microai.predict.cost import Cost
+from microai.predict.cost import Cost as Taken
 from microai.predict.prediction import predict
 from microai.profiling import Costs, Profile, costs_of, profile
 from microai.quantize.clipped import clipped
@@ -46,11 +48,14 @@ from microai.verdict import accuracy, mismatches
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to store a network, None as it comes; layers with schemes of their own; which kernels."""
+    """How to store a network, None as it comes; layers with schemes of their own; which kernels,
+    in order of preference or as `microai tune` has chosen among their variants.
+    """
 
     scheme: Scheme | None = None
     layers: Mapping[str, Scheme] = field(default_factory=dict)
     kernels: tuple[Kernel, ...] = field(default_factory=all_kernels)
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True)
@@ -83,24 +88,40 @@ def quantize_graph(
 
 
 def compile_graph(
-    graph: Graph, name: str = "model", kernels: Sequence[Kernel] | None = None
-) -> Compiled:
+    graph: Graph, name: str = "model", kernels: Sequence[Kernel] | None = None,
+    chosen: Chosen | None = None,
+) -> Compiled:  # fmt: skip
     """A graph in its final storage as C. Pure: equal graphs give equal bytes."""
     prove_accumulators(graph)
-    return _compile_unproved(graph, name, kernels)
+    return _compile_unproved(graph, name, all_kernels() if kernels is None else kernels, chosen)
 
 
-def _compile_unproved(graph: Graph, name: str, kernels: Sequence[Kernel] | None) -> Compiled:
+def _compile_unproved(
+    graph: Graph, name: str, kernels: Sequence[Kernel], chosen: Chosen | None
+) -> Compiled:
     source, graph = graph, apply(graph, INT_PASSES)
-    kernels = all_kernels() if kernels is None else kernels
-    choices = select(graph, kernels, by_preference(kernels))
+    if chosen is None:
+        return compile_steps(source, graph, name, kernels, by_preference(kernels))
+    check_model(chosen, graph)
+    compiled = compile_steps(source, graph, name, variants(kernels), by_name(chosen.kernels))
+    check_kernels(chosen, compiled)
+    return compiled
+
+
+def compile_steps(
+    source: Graph, graph: Graph, name: str, kernels: Sequence[Kernel], cost: Cost
+) -> Compiled:
+    """A graph behind its last pass as C, with the cheapest kernels; `source` is what it came of."""
+    choices = select(graph, kernels, cost)
     placed = plan(graph, {node: choice.scratch_bytes for node, choice in choices.items()})
     return Compiled(name, source, graph, choices, placed, render(graph, choices, placed, name))
 
 
 def compile_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compiled:
     """The user's model as C."""
-    compiled = compile_graph(stored_graph(source, recipe, tell), name, recipe.kernels)
+    compiled = compile_graph(
+        stored_graph(source, recipe, tell), name, recipe.kernels, recipe.chosen
+    )
     before, after = total_macs(compiled.source), total_macs(compiled.graph)
     if after < before:
         tell(
@@ -144,7 +165,7 @@ def check_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compi
     graph = apply(source.graph, FLOAT_PASSES)
     ranges = {node.name: (-1.0, 1.0) for node in graph.nodes if node.name not in graph.weights}
     graph = quantize(graph, scheme, ranges, recipe.layers)
-    return _compile_unproved(graph, name, recipe.kernels)
+    return _compile_unproved(graph, name, recipe.kernels, recipe.chosen)
 
 
 def fits(compiled: Compiled, board: Board) -> bool | None:
@@ -189,10 +210,15 @@ def deploy(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Deployme
     return Deployment(report, measured)
 
 
+def first_sample(source: Source, compiled: Compiled) -> Arrays:
+    """One sample (1, ...) as the target stores it."""
+    return first_of(_inputs(source, compiled))
+
+
 def profile_source(source: Source, compiled: Compiled, job: Job, tell: Tell) -> Profile:
     """Build, run the first sample in the emulator, predict what it takes on the board."""
     check_fit(compiled, job.board)
-    sample = first_of(_inputs(source, compiled))
+    sample = first_sample(source, compiled)
     with tempfile.TemporaryDirectory(prefix="microai-") as work:
         tell(f"building for {job.board.name}")
         firmware = build_image(compiled, job.board, Path(work))
@@ -235,7 +261,7 @@ def _report(  # noqa: PLR0913, PLR0917  the one place where everything that was 
 ) -> Report:  # fmt: skip
     integers = any(node.type.quant for node in compiled.graph.nodes)
     counted = zip(costs.steps, measured.layer_instructions, strict=True)
-    layers = [Cost(count, cost.cycles, cost.stall_cycles) for cost, count in counted]
+    layers = [Taken(count, cost.cycles, cost.stall_cycles) for cost, count in counted]
     return Report(
         schema="microai.deploy/1",
         model=model_facts(compiled),

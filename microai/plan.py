@@ -76,6 +76,15 @@ def live_buffers(graph: Graph) -> list[Buffer]:
     return list(dict.fromkeys(buffers.values()))
 
 
+def live_bytes(graph: Graph) -> list[int]:
+    """Of each step, the bytes that are alive besides its scratch."""
+    buffers = live_buffers(graph)
+    return [
+        sum(b.bytes for b in buffers if b.start <= step <= b.end)
+        for step in range(len(graph.steps))
+    ]
+
+
 def _last_use(graph: Graph, node: Node, steps: Mapping[str, int]) -> int:
     """The last step that needs the tensor; outputs stay to the end."""
     if node.name in graph.outputs:

@@ -81,13 +81,19 @@ def costs_of(
 ) -> Costs:
     """By the plugin, or, where it cannot be had, instructions alone by the emulator's timer."""
     try:
-        plugin = trace_plugin(job.cache)
-        image = read_image(firmware.elf)
-        trace = _traced(compiled, firmware, image, sample, job, plugin)
+        return traced_costs(compiled, firmware, sample, job)
     except DeviceError as error:
         tell(f"instructions only: {error}")
         return _counted(compiled, firmware, sample, job, tell, str(error))
-    return _costs(compiled, image, trace, job)
+
+
+def traced_costs(
+    compiled: Compiled, firmware: Firmware, sample: Mapping[str, Array], job: Job
+) -> Costs:
+    """By the plugin, or DeviceError."""
+    plugin = trace_plugin(job.cache)
+    image = read_image(firmware.elf)
+    return _costs(compiled, image, _traced(compiled, firmware, image, sample, job, plugin), job)
 
 
 def _traced(

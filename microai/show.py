@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from microai.choices import Chosen, choices_json
 from microai.datasets.dataset import contents
 from microai.diagnose import Diagnosis
 from microai.errors import MismatchError
@@ -25,6 +26,7 @@ from microai.report import percent, prediction_facts, print_report
 from microai.study import Study
 from microai.tables import (
     agreement_table,
+    choices_tables,
     diagnosis_table,
     functions_table,
     layers_table,
@@ -64,6 +66,17 @@ def show_profile(found: Profile, *, as_json: bool) -> None:
         stdout.print(functions_table(found))
     for label, text in prediction_facts(found.prediction):
         stdout.print(f"[bold]{label:<14}[/bold]{escape(text)}", highlight=False, soft_wrap=True)
+
+
+def show_choices(chosen: Chosen, out: Path, *, as_json: bool) -> None:
+    """What each step takes and why, then the networks that were compared."""
+    if as_json:
+        print(choices_json(chosen).decode())  # noqa: T201  rich would wrap it
+        return
+    for table in choices_tables(chosen):
+        stdout.print(table)
+    stdout.print(f"{out}: for --choices of deploy, generate and profile", highlight=False,
+                 markup=False, soft_wrap=True)  # fmt: skip
 
 
 def save_tensors(done: Deployment, output: Path, layers: Path | None) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from microai.agreement import Agreement, Difference
 from microai.board import Board
+from microai.choices import Chosen
 from microai.diagnose import Diagnosis
 from microai.differences import Row
 from microai.over_seeds import summaries
@@ -176,3 +177,20 @@ def functions_table(profile: Profile) -> Table:
         counts = (cost.instructions, cost.cycles, cost.stall_cycles)
         table.add_row(escape(name), *map(number, counts), f"{own / whole:.1%}")
     return table
+
+
+def choices_tables(chosen: Chosen) -> tuple[Table, Table]:
+    """The steps, and the whole networks."""
+    title = f"{chosen.goal} on {chosen.board} at {chosen.clock_hz / 1e6:g} MHz"
+    steps = Table("layer", "kernel", "why", title=escape(title), title_justify="left")
+    for column in steps.columns:
+        column.overflow = "fold"
+    for name, step in chosen.steps.items():
+        steps.add_row(escape(name), step.kernel, escape(step.reason))
+    wholes = Table("network", caption=escape(chosen.basis))
+    for name in ("cycles", "ms", "flash B", "RAM B", "arena B"):
+        wholes.add_column(name, justify="right")
+    for one in (*chosen.preferences, chosen.found):
+        sizes = map(number, (one.flash_bytes, one.ram_bytes, one.arena_bytes))
+        wholes.add_row(one.name, number(one.cycles), f"{one.latency_ms:.3f}", *sizes)
+    return steps, wholes

@@ -29,10 +29,11 @@ def differing(
     count = len(next(iter(found.values())))
     first = {name: array[:count] for name, array in inputs.items()}
     reference = interpret_only(graph, first, found)
-    return {name: _differing(array, reference[name]) for name, array in found.items()}
+    return {name: unequal(array, reference[name]) for name, array in found.items()}
 
 
-def _differing(found: Array, expected: Array) -> int:
+def unequal(found: Array, expected: Array) -> int:
+    """How many elements differ: integers at all, float32 by more than the tolerance."""
     if found.dtype.kind == "i":
         return int((found != expected).sum())
     limit = FLOAT_TOLERANCE * float(np.abs(expected).max())

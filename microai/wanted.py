@@ -13,6 +13,7 @@ from microai.backends import EVERY, kernels
 from microai.backends.cmsis_nn import CMSIS_NN, cmsis_nn
 from microai.board import Board, emulated, load_board, with_clock
 from microai.checked import problems
+from microai.choices import GOALS, Chosen, Goal, check_board, read_choices
 from microai.device.build import find_tool
 from microai.device.cmsis_nn import installed
 from microai.device.serial import attached
@@ -53,9 +54,28 @@ class How(NamedTuple):
         return schemes.named(name, rounding, ranges, per_channel=per_channel, option=option)
 
 
+def choices_of(path: Path | None, board: Board | None) -> Chosen | None:
+    """The file of `microai tune`, for this board; None without one."""
+    if path is None:
+        return None
+    chosen = read_choices(path)
+    if board:
+        check_board(chosen, board)
+    return chosen
+
+
+def goal_of(name: str) -> Goal:
+    """A goal of `microai tune`, or UsageError."""
+    for goal in GOALS:
+        if goal == name:
+            return goal
+    raise UsageError(f"--goal is {name!r}, expected {', '.join(GOALS)}")
+
+
 def recipe_of(
-    scheme: str | None, layers: list[str] | None, how: How, chosen: tuple[Kernel, ...]
-) -> Recipe:
+    scheme: str | None, layers: list[str] | None, how: How, kernels: tuple[Kernel, ...],
+    chosen: Chosen | None = None,
+) -> Recipe:  # fmt: skip
     """How to store the model and with which kernels, or UsageError."""
     own, asked = how.scheme(scheme or "int8"), scheme is not None or how != How()
     named: dict[str, schemes.Scheme] = {}
@@ -64,7 +84,7 @@ def recipe_of(
         if not name or name in named:
             raise UsageError(f"--layer is {text!r}, expected NAME=SCHEME, once for a name")
         named[name] = how.scheme(kind, f"--layer {name}")
-    return Recipe(own if asked else None, named, chosen)
+    return Recipe(own if asked else None, named, kernels, chosen)
 
 
 def training_of(

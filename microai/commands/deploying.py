@@ -19,6 +19,8 @@ from microai.options import (
     BackendNames,
     BoardName,
     Calibration,
+    ChoicesFile,
+    Clock,
     CmsisNn,
     Data,
     Emulate,
@@ -33,6 +35,7 @@ from microai.options import (
     Normalize,
     Out,
     PerChannel,
+    PowerMw,
     Qemu,
     RangeMethod,
     RoundingMode,
@@ -53,6 +56,7 @@ from microai.source import open_raw, open_source, own_name, with_calibration_lab
 from microai.wanted import (
     How,
     check_names,
+    choices_of,
     format_of,
     kernels_of,
     question_of,
@@ -66,6 +70,9 @@ def deploy(
     model: MaybeModel = None,
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
+    clock: Clock = None,
+    power_mw: PowerMw = None,
+    choices: ChoicesFile = None,
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
@@ -87,11 +94,13 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
-    target = target_of(board, qemu, emulate=emulate)
+    target = target_of(board, qemu, emulate=emulate, clock=clock)
+    taken = choices_of(choices, target)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
-    recipe = recipe_of(scheme, layer, how, chosen)
-    wish = wish_of(mixed, max_drop, levels, how, {"--scheme": scheme, "--layer": layer})
+    recipe = recipe_of(scheme, layer, how, chosen, taken)
+    barred = {"--scheme": scheme, "--layer": layer, "--choices": choices}
+    wish = wish_of(mixed, max_drop, levels, how, barred)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name, out / "firmware.elf")
     source = with_samples(open_source(question, tell), seed, tell)
@@ -99,7 +108,8 @@ def deploy(
         labelled = with_calibration_labels(source, question)
         recipe = mixed_recipe(labelled, wish, chosen, target, out / "mixed.json", tell)
     compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
-    done = pipeline.deploy(source, compiled, Job(target, qemu, out), tell)
+    job = Job(target, qemu, out, power_mw=power_mw)
+    done = pipeline.deploy(source, compiled, job, tell)
     show_deployment(done, as_json=as_json)
 
 
@@ -144,6 +154,10 @@ def run(
 def generate(
     model: Model,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the C files.")],
+    board: Annotated[
+        str | None, typer.Option("--board", help="Refuse --choices for another board.")
+    ] = None,
+    choices: ChoicesFile = None,
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
@@ -160,7 +174,8 @@ def generate(
     """Write the network as C, and as a .mai file for later."""
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
-    recipe = recipe_of(scheme, layer, how, chosen)
+    taken = choices_of(choices, load_board(board) if board else None)
+    recipe = recipe_of(scheme, layer, how, chosen, taken)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     check_names(name, out / "model.c")
     compiled = pipeline.compile_source(

@@ -2,16 +2,26 @@
 """The commands that say what a network takes on a board that is not there."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from microai import pipeline
+from microai.choices import choices_json
+from microai.choosing import Tuning, budget_of, check_timed, choose
+from microai.files import write_file
 from microai.job import Job
 from microai.options import (
     BackendNames,
     BoardName,
     Calibration,
+    ChoicesFile,
     Clock,
     CmsisNn,
     Data,
+    FlashBudget,
+    Goals,
     Json,
     LayerSchemes,
     MaybeModel,
@@ -20,15 +30,25 @@ from microai.options import (
     PerChannel,
     PowerMw,
     Qemu,
+    RamBudget,
     RangeMethod,
     RoundingMode,
     Scheme,
     Seed,
     Shape,
 )
-from microai.show import show_profile, tell
+from microai.show import show_choices, show_profile, tell
 from microai.source import open_source, own_name, with_samples
-from microai.wanted import How, check_names, kernels_of, question_of, recipe_of, target_of
+from microai.wanted import (
+    How,
+    check_names,
+    choices_of,
+    goal_of,
+    kernels_of,
+    question_of,
+    recipe_of,
+    target_of,
+)
 
 
 def profile(
@@ -36,6 +56,7 @@ def profile(
     board: BoardName = "stm32l4",
     clock: Clock = None,
     power_mw: PowerMw = None,
+    choices: ChoicesFile = None,
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
@@ -55,7 +76,8 @@ def profile(
     """Predict cycles, latency and energy of every layer and function; no board needed."""
     target = target_of(board, qemu, emulate=True, clock=clock)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    recipe = recipe_of(scheme, layer, How(rounding, per_channel, ranges), chosen)
+    taken = choices_of(choices, target)
+    recipe = recipe_of(scheme, layer, How(rounding, per_channel, ranges), chosen, taken)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name)
     source = with_samples(open_source(question, tell), seed, tell)
@@ -64,4 +86,45 @@ def profile(
     show_profile(pipeline.profile_source(source, compiled, job, tell), as_json=as_json)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (profile,)
+def tune(
+    model: MaybeModel = None,
+    board: BoardName = "stm32l4",
+    clock: Clock = None,
+    goal: Goals = "latency",
+    flash: FlashBudget = None,
+    ram: RamBudget = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file.")] = Path("choices.json"),
+    scheme: Scheme = None,
+    rounding: RoundingMode = "nearest",
+    per_channel: PerChannel = False,
+    ranges: RangeMethod = "minmax",
+    layer: LayerSchemes = None,
+    backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
+    name: Name = None,
+    data: Data = None,
+    calibration: Calibration = None,
+    normalize: Normalize = "none",
+    input_shape: Shape = None,
+    seed: Seed = 0,
+    qemu: Qemu = "qemu-system-arm",
+    as_json: Json = False,
+) -> None:
+    """Time every kernel of every layer and choose the best for a board, as choices.json."""
+    aim = goal_of(goal)
+    target = target_of(board, qemu, emulate=True, clock=clock)
+    check_timed(target)
+    chosen = kernels_of(backend, cmsis_nn, qemu, tell)
+    recipe = recipe_of(scheme, layer, How(rounding, per_channel, ranges), chosen)
+    question = question_of(model, input_shape, data, calibration, normalize, seed)
+    check_names(name, out)
+    source = with_samples(open_source(question, tell), seed, tell)
+    compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
+    tuning = Tuning(chosen, aim, budget_of(target, flash, ram))
+    sample = pipeline.first_sample(source, compiled)
+    found = choose(compiled, sample, tuning, Job(target, qemu), tell)
+    write_file(out, lambda file: file.write(choices_json(found)))
+    show_choices(found, out, as_json=as_json)
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (profile, tune)

@@ -137,12 +137,19 @@ def compile_all(
     include = ["-I", str(folder), "-I", str(data_dir("firmware"))]
 
     def one(file: Path) -> str:
-        target = str(folder / f"{file.parent.name}-{file.stem}.o")  # a model may be named as a port
+        target = str(compiled_object(folder, file.stem, file.parent.name))
         _run([tool, *flags, *include, "-c", str(file), "-o", target])
         return target
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(one, files))
+
+
+def compiled_object(folder: Path, stem: str, parent: str | None = None) -> Path:
+    """Where a C file's object is: of a folder's own file, or of one that lies in `parent`, since a
+    model may be named as a port.
+    """
+    return folder / f"{parent or folder.name}-{stem}.o"
 
 
 def _firmware(*names: str) -> list[Path]:

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The best kernels of a network on a board: every candidate timed alone, the search over all of
+them, and the whole network built, run and compared with what fixed preferences give.
+
+Sizes of steps nearly add up; the image that is built has the last word.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from microai.backend import Kernel, by_preference
+from microai.backends.variants import variants
+from microai.board import Board
+from microai.candidates import Candidate, candidates
+from microai.choices import VERSION_DIGITS, Alternative, Chosen, Goal, Step, Whole, by_name
+from microai.device.plugin import trace_plugin
+from microai.errors import DeviceError, DoesNotFitError, Tell
+from microai.interpret import interpret
+from microai.job import Job
+from microai.pipeline import build_image, compile_steps
+from microai.plan import live_bytes
+from microai.predict.cost import Cost, untimed
+from microai.predict.prediction import predict
+from microai.profiling import traced_costs
+from microai.records import keep, recall
+from microai.render import Compiled
+from microai.save import model_id
+from microai.search import Option, Pick, Place, Sizes, search
+from microai.timings import Timing, context, roomy, timings
+from microai.types import Array
+
+TUNED = "tuned"
+MOST_TRIES = 12  # of images that turn out larger than the sum of their steps
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is asked: kernels in order of preference, the goal, what the image may take."""
+
+    kernels: tuple[Kernel, ...]
+    goal: Goal
+    budget: Sizes
+
+
+@dataclass(frozen=True)
+class Built:
+    """A whole network with some kernels, as it was built and run."""
+
+    compiled: Compiled
+    whole: Whole
+
+    @property
+    def kernels(self) -> dict[str, str]:
+        """Of each step, by name."""
+        return {name: choice.kernel.name for name, choice in self.compiled.choices.items()}
+
+
+def choose(
+    compiled: Compiled, sample: Mapping[str, Array], tuning: Tuning, job: Job, tell: Tell
+) -> Chosen:
+    """The best by the goal within the budget; DoesNotFitError where nothing is. `compiled` is the
+    network with any kernels, `sample` (1, ...) as it stores its inputs.
+    """
+    check_timed(job.board)
+    trace_plugin(job.cache)
+    network = _Network(compiled, sample, tuning, job, tell)
+    preferences = network.preferences()
+    found = list(candidates(compiled.graph, variants(tuning.kernels)))
+    tell(f"{len(found)} kernels for {len(compiled.graph.steps)} steps")
+    values = interpret(compiled.graph, network.sample)
+    timed = timings(found, values, job, tell)
+    options = _options(compiled, found, timed)
+    best = network.best(options, preferences)
+    return _chosen(network, options, found, best, preferences)
+
+
+def check_timed(board: Board) -> None:
+    """Raise DeviceError for a board whose cycles cannot be predicted."""
+    if why := untimed(board):
+        raise DeviceError(f"nothing to choose by: {why}; tune for a board whose timing is known")
+
+
+def budget_of(board: Board, flash_bytes: int | None, ram_bytes: int | None) -> Sizes:
+    """What may be taken: the board's memory where nothing less is asked for."""
+    memory = board.memory
+    return Sizes(
+        min(flash_bytes or memory.flash.bytes, memory.flash.bytes),
+        min(ram_bytes or memory.ram.bytes, memory.ram.bytes),
+    )
+
+
+Options = Mapping[str, tuple[Option, ...]]
+"""Of each step."""
+
+
+def _options(
+    compiled: Compiled, found: Sequence[Candidate], timed: Sequence[Timing]
+) -> dict[str, tuple[Option, ...]]:
+    options: dict[str, tuple[Option, ...]] = {node.name: () for node in compiled.graph.steps}
+    for candidate, timing in zip(found, timed, strict=True):
+        kernel = candidate.kernel
+        option = Option(
+            kernel.name, timing.cycles, timing.flash_bytes, timing.weights_ram_bytes,
+            candidate.scratch_bytes, kernel.reads, kernel.writes,
+        )  # fmt: skip
+        options[candidate.step] += (option,)
+    return options
+
+
+@dataclass(frozen=True)
+class _Network:
+    """One network on one board."""
+
+    compiled: Compiled
+    sample: Mapping[str, Array]
+    tuning: Tuning
+    job: Job
+    tell: Tell
+
+    def preferences(self) -> list[Built]:
+        """The network with each backend first, the others behind it as they were."""
+        kernels = self.tuning.kernels
+        names = list(dict.fromkeys(kernel.backend for kernel in kernels))
+        found = []
+        for first in names:
+            order = sorted(kernels, key=lambda kernel: kernel.backend != first)
+            backends = ",".join(dict.fromkeys(kernel.backend for kernel in order))
+            found.append(self._built(backends, order))
+        return found
+
+    def _built(self, name: str, kernels: Sequence[Kernel]) -> Built:
+        graph = self.compiled.graph
+        compiled = compile_steps(
+            self.compiled.source, graph, self.compiled.name, kernels, by_preference(kernels)
+        )
+        return self._measured(name, compiled)
+
+    def tuned(self, kernels: Mapping[str, str]) -> Built:
+        """The network with named kernels."""
+        graph, every = self.compiled.graph, variants(self.tuning.kernels)
+        source, name = self.compiled.source, self.compiled.name
+        compiled = compile_steps(source, graph, name, every, by_name(kernels))
+        return self._measured(TUNED, compiled)
+
+    def _measured(self, name: str, compiled: Compiled) -> Built:
+        found = whole(name, compiled, self.sample, self.job)
+        self.tell(
+            f"{name}: {found.cycles:,} cycles, flash {found.flash_bytes:,} B, "
+            f"RAM {found.ram_bytes:,} B"
+        )
+        return Built(compiled, found)
+
+    def best(self, options: Options, preferences: Sequence[Built]) -> Built:
+        """The search's pick, or a preference where that is better, as built."""
+        base = self._base(options, preferences[0])
+        places = self._places(options)
+        budget, built = self.tuning.budget, list(preferences)
+        for _ in range(MOST_TRIES):
+            pick = search(places, self.compiled.graph.outputs, self.tuning.goal, budget, base)
+            if pick is None:
+                break
+            one = self.tuned(_named(places, pick))
+            built.append(one)
+            over = self._over(one.whole)
+            if over == Sizes(0, 0):
+                break
+            budget = Sizes(budget.flash_bytes - over.flash_bytes, budget.ram_bytes - over.ram_bytes)
+        fitting = [one for one in built if self._over(one.whole) == Sizes(0, 0)]
+        if not fitting:
+            raise self._too_large(built)
+        return min(fitting, key=lambda one: _rank(one.whole, self.tuning.goal, fitting))
+
+    def _base(self, options: Options, built: Built) -> Sizes:
+        """What the image holds besides its steps and arena."""
+        taken = [next(o for o in options[step] if o.kernel == name)
+                 for step, name in built.kernels.items()]  # fmt: skip
+        steps = sum(option.flash_bytes for option in taken)
+        weights = sum(option.weights_ram_bytes for option in taken)
+        arena = built.whole.arena_bytes
+        return Sizes(built.whole.flash_bytes - steps, built.whole.ram_bytes - arena - weights)
+
+    def _places(self, options: Options) -> list[Place]:
+        graph, live = self.compiled.graph, live_bytes(self.compiled.graph)
+        activations = {node.name for node in graph.nodes} - {*graph.weights}
+        return [
+            Place(node.name, tuple(n for n in node.inputs if n in activations), alive,
+                  options[node.name])
+            for node, alive in zip(graph.steps, live, strict=True)
+        ]  # fmt: skip
+
+    def _over(self, found: Whole) -> Sizes:
+        """Bytes beyond the budget."""
+        budget = self.tuning.budget
+        return Sizes(
+            max(0, found.flash_bytes - budget.flash_bytes),
+            max(0, found.ram_bytes - budget.ram_bytes),
+        )
+
+    def _too_large(self, built: Sequence[Built]) -> DoesNotFitError:
+        budget = self.tuning.budget
+        least = min(built, key=lambda one: tuple(asdict(self._over(one.whole)).values())).whole
+        return DoesNotFitError(
+            f"{self.compiled.name} fits no budget of {budget.flash_bytes:,} B of flash and "
+            f"{budget.ram_bytes:,} B of RAM; the nearest is {least.name}: {least.flash_bytes:,} B "
+            f"and {least.ram_bytes:,} B; allow more, or see what --goal flash or ram gives"
+        )
+
+
+def whole(name: str, compiled: Compiled, sample: Mapping[str, Array], job: Job) -> Whole:
+    """A network built and run once; what was is not run again."""
+    text = "\0".join(f"{file}\0{text}" for file, text in compiled.sources.items())
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    settings = {**context(job), "hz": job.board.clocks[0].hz, "sources": digest}
+    place = job.cache / "networks" / f"{digest}.json"
+    record = recall(place, settings)
+    if record is None:
+        record = _run(compiled, sample, job)
+        keep(place, settings, record)
+    latency_ms = 1e3 * record["cycles"] / job.board.clocks[0].hz
+    return Whole(name=name, latency_ms=latency_ms, **record)
+
+
+def _run(compiled: Compiled, sample: Mapping[str, Array], job: Job) -> dict[str, int]:
+    """With all the memory there is: whether it fits is asked later."""
+    board = roomy(job.board)
+    with tempfile.TemporaryDirectory(prefix="microai-") as work:
+        firmware = build_image(compiled, board, Path(work))
+        costs = traced_costs(compiled, firmware, sample, replace(job, board=board))
+    assert costs.whole.cycles is not None, "boards without timing are refused before"
+    return {
+        "cycles": costs.whole.cycles, "flash_bytes": firmware.flash_bytes,
+        "ram_bytes": firmware.ram_bytes, "arena_bytes": compiled.plan.arena_bytes,
+    }  # fmt: skip
+
+
+def _named(places: Sequence[Place], pick: Pick) -> dict[str, str]:
+    pairs = zip(places, pick.options, strict=True)
+    return {place.name: option.kernel for place, option in pairs}
+
+
+def _rank(found: Whole, goal: Goal, among: Sequence[Built]) -> tuple[float, ...]:
+    """Less is better; equal ones are told apart by the other figures."""
+    cycles, flash, ram = found.cycles, found.flash_bytes, found.ram_bytes
+    others = [one.whole for one in among]
+    shares = (
+        cycles / min(one.cycles for one in others) + flash / min(one.flash_bytes for one in others)
+        + ram / min(one.ram_bytes for one in others)
+    )  # fmt: skip
+    ranks: dict[str, tuple[float, ...]] = {
+        "latency": (cycles, flash, ram), "flash": (flash, cycles, ram),
+        "ram": (ram, cycles, flash), "balanced": (shares,),
+    }  # fmt: skip
+    return ranks[goal]
+
+
+def _chosen(
+    network: _Network, options: Options, found: Sequence[Candidate], best: Built,
+    preferences: Sequence[Built],
+) -> Chosen:  # fmt: skip
+    board, budget = network.job.board, network.tuning.budget
+    versions = {(one.step, one.kernel.name): one.version[:VERSION_DIGITS] for one in found}
+    steps = {
+        name: Step(
+            kernel=kernel, version=versions[name, kernel],
+            reason=_reason(options[name], kernel, network.tuning.goal),
+            alternatives=tuple(_alternative(option) for option in options[name]),
+        )
+        for name, kernel in best.kernels.items()
+    }  # fmt: skip
+    return Chosen.model_validate({
+        "schema": "microai.choices/1", "model": model_id(network.compiled.graph),
+        "board": board.name, "clock_hz": board.clocks[0].hz, "goal": network.tuning.goal,
+        "flash_budget_bytes": budget.flash_bytes, "ram_budget_bytes": budget.ram_bytes,
+        "basis": predict(Cost(0, 0, 0), board, None).latency_basis, "found": best.whole,
+        "preferences": tuple(one.whole for one in preferences), "steps": steps,
+    })  # fmt: skip
+
+
+def _alternative(option: Option) -> Alternative:
+    return Alternative(
+        kernel=option.kernel, cycles=option.cycles, flash_bytes=option.flash_bytes,
+        weights_ram_bytes=option.weights_ram_bytes, scratch_bytes=option.scratch_bytes,
+    )  # fmt: skip
+
+
+def _reason(options: Sequence[Option], kernel: str, goal: Goal) -> str:
+    """What it is among those that would do."""
+    taken = next(option for option in options if option.kernel == kernel)
+    fastest = min(options, key=lambda option: option.cycles)
+    rivals = f"of {len(options)}"
+    if taken.cycles == fastest.cycles:
+        return f"fastest {rivals}: {taken.cycles:,} cycles"
+    why = "the budgets" if goal == "latency" else f"{goal} is the goal, and the budgets"
+    return (
+        f"{taken.cycles:,} cycles, {taken.flash_bytes:,} B; {fastest.kernel}, the fastest {rivals}, "
+        f"takes {fastest.cycles:,} and {fastest.flash_bytes:,} B: {why} decide"
+    )
