@@ -99,10 +99,13 @@ class Serial(Strict):
 
 
 class Qemu(Strict):
-    """How QEMU emulates this board; `timer_hz` is the rate of the port's tick counter."""
+    """How QEMU emulates this board; `timer_hz` is the rate of the port's tick counter. The
+    machine's memory of `ram_bytes`, which begins with the board's RAM, is shared with the host.
+    """
 
     machine: Text
     timer_hz: Bytes
+    ram_bytes: Bytes
     source: Text
 
 

@@ -295,6 +295,6 @@ def _reason(options: Sequence[Option], kernel: str, goal: Goal) -> str:
         return f"fastest {rivals}: {taken.cycles:,} cycles"
     why = "the budgets" if goal == "latency" else f"{goal} is the goal, and the budgets"
     return (
-        f"{taken.cycles:,} cycles, {taken.flash_bytes:,} B; {fastest.kernel}, the fastest {rivals}, "
+        f"{taken.cycles:,} cycles, {taken.flash_bytes:,} B; {fastest.kernel}, fastest {rivals}, "
         f"takes {fastest.cycles:,} and {fastest.flash_bytes:,} B: {why} decide"
     )

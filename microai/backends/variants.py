@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a kernel may be varied in: the numbers of its loops, gcc's level, where its weights lie.
+"""What a kernel may be varied in: the numbers of its loops, how gcc optimizes, where its weights lie.
 
 Variants compute the same integers. None is taken unless it was measured: `microai tune`.
 """
@@ -10,10 +10,11 @@ from dataclasses import replace
 from microai.backend import Kernel
 from microai.backends.simd_conv import Cut, recut
 
-LEVELS = ("", "O2", "Os")
+LEVELS = ("", "O2", "Os", "no-schedule-insns")
 CUTS = {
     "unroll1": Cut(unroll=1), "unroll2": Cut(unroll=2), "unroll4": Cut(unroll=4),
-    "columns2x": Cut(wider=2), "columns4x": Cut(wider=4),
+    "columns2x": Cut(wider=2), "columns4x": Cut(wider=4), "columns8x": Cut(wider=8),
+    "unroll4+columns2x": Cut(4, 2), "unroll4+columns4x": Cut(4, 4),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from microai.errors import LinkError
 
 VERSION = 1
 TRIES = 3
+CHUNK_BYTES = 4096  # taken at a time
 HEARD_BYTES = 80  # of what came last, for the error
 FAULT = (255, ord("F"))
 STATUS = {1: "unknown command", 2: "bad argument", 3: "the model reports an error"}
@@ -26,7 +27,7 @@ class Stream(Protocol):
     """A serial port, or what behaves like one: read gives b"" when nothing came for a while."""
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes."""
+        """At most `size` bytes, as soon as there are any."""
 
     def write(self, data: bytes, /) -> object:
         """All of `data`."""
@@ -42,6 +43,7 @@ class Link:
     data_bytes: int = 0
     _sequence: int = 0
     _heard: bytes = b""
+    _received: bytes = b""
 
     def hello(self) -> int:
         """Shake hands; how many models the target holds."""
@@ -132,13 +134,14 @@ class Link:
 
     def _next_frame(self, deadline: float) -> bytes | None:
         """One undamaged frame, or None."""
-        received = bytearray()
         while time.monotonic() < deadline:
-            byte = self.stream.read(1)
-            self._heard = (self._heard + byte)[-HEARD_BYTES:]
-            if byte == b"\0":
-                return decode(bytes(received))
-            received += byte
+            received, end, rest = self._received.partition(b"\0")
+            if end:
+                self._received = rest
+                return decode(received)
+            chunk = self.stream.read(CHUNK_BYTES)
+            self._received += chunk
+            self._heard = (self._heard + chunk)[-HEARD_BYTES:]
         return None
 
 
