@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a kernel may be varied in: the numbers of its loops, how gcc optimizes, where its weights lie.
+"""What a kernel may be varied in: its loops' numbers, how gcc optimizes, where its weights lie.
 
 Variants compute the same integers. None is taken unless it was measured: `microai tune`.
 """

@@ -99,11 +99,11 @@ def connect(
             with socket.create_connection(("127.0.0.1", port)) as end:
                 listener.close()  # QEMU has its own; when it dies, the link breaks at once
                 with mmap.mmap(ram.fileno(), board.qemu.ram_bytes) as memory:
-                    arena = arena_address(elf) - board.memory.ram.origin
-                    where = f"qemu {board.name}"
+                    origin = board.memory.ram.origin
                     yield SharedLink(
-                        SocketStream(end), where, timeout_s, memory=memory, arena=arena
-                    )
+                        SocketStream(end), f"qemu {board.name}", timeout_s, memory=memory,
+                        find=lambda: arena_address(elf) - origin,
+                    )  # fmt: skip
         except LinkError as error:
             raise LinkError(f"{error}; QEMU printed: {_printed(log)!r}") from None
         finally:
