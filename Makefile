@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make demo` and `make test` do all their set-up themselves, in .venv beside this file.
-.PHONY: help demo test check golden qemu10
+.PHONY: help demo test check golden bench qemu10
 BIN = .venv/bin
 
 help: ## this list
@@ -22,6 +22,10 @@ check: ## what runs before each commit, in about two minutes
 golden: ## rewrite the golden files; `git diff` judges
 	@./setup.sh demo,dev
 	@$(BIN)/pytest -q tests/test_golden.py --golden
+
+bench: ## predict the networks that engines are compared on; MICROAI_DATA has the MLPerf Tiny ones
+	@./setup.sh demo,dev
+	@$(BIN)/microai bench --out BENCHMARKS.md
 
 qemu10: ## unpack Debian's backported QEMU 10 into the cache, beside the installed one
 	@./qemu10.sh

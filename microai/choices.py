@@ -49,6 +49,7 @@ class Whole(Strict):
     """A whole network as built, by a preference of backends or as tuned; predicted."""
 
     name: str
+    instructions: int
     cycles: int
     latency_ms: float
     flash_bytes: int

@@ -5,11 +5,8 @@ them, and the whole network built, run and compared with what fixed preferences 
 Sizes of steps nearly add up; the image that is built has the last word.
 """
 
-import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from microai.backend import Kernel, by_preference
 from microai.backends.variants import variants
@@ -20,19 +17,19 @@ from microai.device.plugin import trace_plugin
 from microai.errors import DeviceError, DoesNotFitError, Tell
 from microai.interpret import interpret
 from microai.job import Job
-from microai.pipeline import build_image, compile_steps
+from microai.pipeline import compile_steps
 from microai.plan import live_bytes
 from microai.predict.cost import Cost, untimed
 from microai.predict.prediction import predict
-from microai.profiling import traced_costs
-from microai.records import keep, recall
 from microai.render import Compiled
 from microai.save import model_id
 from microai.search import Option, Pick, Place, Sizes, search
-from microai.timings import Timing, context, roomy, timings
+from microai.timings import Timing, timings
+from microai.trials import Built, rank, whole
 from microai.types import Array
 
 TUNED = "tuned"
+ENDLESS = Sizes(1 << 40, 1 << 40)
 MOST_TRIES = 12  # of images that turn out larger than the sum of their steps
 
 
@@ -43,19 +40,6 @@ class Tuning:
     kernels: tuple[Kernel, ...]
     goal: Goal
     budget: Sizes
-
-
-@dataclass(frozen=True)
-class Built:
-    """A whole network with some kernels, as it was built and run."""
-
-    compiled: Compiled
-    whole: Whole
-
-    @property
-    def kernels(self) -> dict[str, str]:
-        """Of each step, by name."""
-        return {name: choice.kernel.name for name, choice in self.compiled.choices.items()}
 
 
 def choose(
@@ -170,8 +154,8 @@ class _Network:
             budget = Sizes(budget.flash_bytes - over.flash_bytes, budget.ram_bytes - over.ram_bytes)
         fitting = [one for one in built if self._over(one.whole) == Sizes(0, 0)]
         if not fitting:
-            raise self._too_large(built)
-        return min(fitting, key=lambda one: _rank(one.whole, self.tuning.goal, fitting))
+            raise self._too_large(places, base)
+        return min(fitting, key=lambda one: rank(one.whole, self.tuning.goal, fitting))
 
     def _base(self, options: Options, built: Built) -> Sizes:
         """What the image holds besides its steps and arena."""
@@ -199,61 +183,24 @@ class _Network:
             max(0, found.ram_bytes - budget.ram_bytes),
         )
 
-    def _too_large(self, built: Sequence[Built]) -> DoesNotFitError:
-        budget = self.tuning.budget
-        least = min(built, key=lambda one: tuple(asdict(self._over(one.whole)).values())).whole
+    def _too_large(self, places: Sequence[Place], base: Sizes) -> DoesNotFitError:
+        """What the least is that can be had of each."""
+        budget, least = self.tuning.budget, {}
+        for goal in ("flash", "ram"):
+            pick = search(places, self.compiled.graph.outputs, goal, ENDLESS, base)
+            assert pick
+            least[goal] = self.tuned(_named(places, pick)).whole
         return DoesNotFitError(
-            f"{self.compiled.name} fits no budget of {budget.flash_bytes:,} B of flash and "
-            f"{budget.ram_bytes:,} B of RAM; the nearest is {least.name}: {least.flash_bytes:,} B "
-            f"and {least.ram_bytes:,} B; allow more, or see what --goal flash or ram gives"
+            f"{self.compiled.name} with no choice of kernels fits {budget.flash_bytes:,} B of "
+            f"flash and {budget.ram_bytes:,} B of RAM: it takes at least "
+            f"{least['flash'].flash_bytes:,} B of flash, and at least "
+            f"{least['ram'].ram_bytes:,} B of RAM; allow more, or take fewer channels"
         )
-
-
-def whole(name: str, compiled: Compiled, sample: Mapping[str, Array], job: Job) -> Whole:
-    """A network built and run once; what was is not run again."""
-    text = "\0".join(f"{file}\0{text}" for file, text in compiled.sources.items())
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    settings = {**context(job), "hz": job.board.clocks[0].hz, "sources": digest}
-    place = job.cache / "networks" / f"{digest}.json"
-    record = recall(place, settings)
-    if record is None:
-        record = _run(compiled, sample, job)
-        keep(place, settings, record)
-    latency_ms = 1e3 * record["cycles"] / job.board.clocks[0].hz
-    return Whole(name=name, latency_ms=latency_ms, **record)
-
-
-def _run(compiled: Compiled, sample: Mapping[str, Array], job: Job) -> dict[str, int]:
-    """With all the memory there is: whether it fits is asked later."""
-    board = roomy(job.board)
-    with tempfile.TemporaryDirectory(prefix="microai-") as work:
-        firmware = build_image(compiled, board, Path(work))
-        costs = traced_costs(compiled, firmware, sample, replace(job, board=board))
-    assert costs.whole.cycles is not None, "boards without timing are refused before"
-    return {
-        "cycles": costs.whole.cycles, "flash_bytes": firmware.flash_bytes,
-        "ram_bytes": firmware.ram_bytes, "arena_bytes": compiled.plan.arena_bytes,
-    }  # fmt: skip
 
 
 def _named(places: Sequence[Place], pick: Pick) -> dict[str, str]:
     pairs = zip(places, pick.options, strict=True)
     return {place.name: option.kernel for place, option in pairs}
-
-
-def _rank(found: Whole, goal: Goal, among: Sequence[Built]) -> tuple[float, ...]:
-    """Less is better; equal ones are told apart by the other figures."""
-    cycles, flash, ram = found.cycles, found.flash_bytes, found.ram_bytes
-    others = [one.whole for one in among]
-    shares = (
-        cycles / min(one.cycles for one in others) + flash / min(one.flash_bytes for one in others)
-        + ram / min(one.ram_bytes for one in others)
-    )  # fmt: skip
-    ranks: dict[str, tuple[float, ...]] = {
-        "latency": (cycles, flash, ram), "flash": (flash, cycles, ram),
-        "ram": (ram, cycles, flash), "balanced": (shares,),
-    }  # fmt: skip
-    return ranks[goal]
 
 
 def _chosen(

@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,15 @@ def qemu(request: pytest.FixtureRequest) -> str:
     program = PROGRAMS[request.param]
     assert shutil.which(program), f"{program} not found; run `microai doctor`"
     return program
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the tests' own, for them and the commands that they start."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "microai"
 
 
 def pytest_report_header() -> str:

@@ -16,7 +16,9 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"over_seeds", "diagnose"},
     {"study", "exchange", "executions"},
     {"making", "tuning"},
+    {"benchmarks"},
     {"mixture", "choosing"},
+    {"trials"},
     {"mixing"},
     {"pipeline", "doctor", "sensitivity", "differences"},
     {"search", "timings"},
@@ -47,7 +49,8 @@ LAYERS = [  # top to bottom; a module may import what stands below its own line
     {"errors", "paths"},
 ]
 TORCH = {  # imported inside the functions that need them
-    "frontends/torch.py", "examples/digits.py", "examples/resnet.py", "quantize/steps.py",
+    "frontends/torch.py", "examples/digits.py", "examples/resnet.py", "examples/strided.py",
+    "quantize/steps.py",
     "quantize/straight_through.py", "torch_module.py", "train.py", "augment.py",
 }  # fmt: skip
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from microai import pipeline
+from microai.benchmarks import page
+from microai.benchmarks import run as run_benchmarks
 from microai.choices import choices_json
 from microai.choosing import Tuning, budget_of, check_timed, choose
 from microai.files import write_file
@@ -20,6 +22,7 @@ from microai.options import (
     Clock,
     CmsisNn,
     Data,
+    DataDir,
     FlashBudget,
     Goals,
     Json,
@@ -37,8 +40,9 @@ from microai.options import (
     Seed,
     Shape,
 )
-from microai.show import show_choices, show_profile, tell
+from microai.show import show_choices, show_profile, stdout, tell
 from microai.source import open_source, own_name, with_samples
+from microai.versions import versions
 from microai.wanted import (
     How,
     check_names,
@@ -127,4 +131,30 @@ def tune(
     show_choices(found, out, as_json=as_json)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (profile, tune)
+def bench(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The page.")] = Path("BENCHMARKS.md"),
+    board: Annotated[
+        list[str] | None, typer.Option("--board", help="May be repeated; default l4r5, stm32l4.")
+    ] = None,
+    backend: BackendNames = None,
+    cmsis_nn: CmsisNn = None,
+    data_dir: DataDir = Path(),
+    qemu: Qemu = "qemu-system-arm",
+) -> None:
+    """Predict the networks that engines are compared on, and write them as one page."""
+    jobs = [Job(target_of(name, qemu, emulate=True), qemu) for name in board or BOARDS]
+    for job in jobs:
+        check_timed(job.board)
+    check_names(None, out)
+    names = backend or ("cmsis_nn,simd,portable" if cmsis_nn else None)
+    kernels = kernels_of(names, cmsis_nn, qemu, tell)
+    results = list(run_benchmarks(jobs, kernels, data_dir, tell))
+    tools = ", ".join(
+        f"{name} {text}" for name, text in versions("arm-none-eabi-gcc", qemu).items()
+    )
+    write_file(out, lambda file: file.write(page(results, tools).encode()))
+    stdout.print(f"{out}", highlight=False, markup=False, soft_wrap=True)
+
+
+BOARDS = ("l4r5", "stm32l4")
+COMMANDS: tuple[Callable[..., None], ...] = (profile, tune, bench)

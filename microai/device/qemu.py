@@ -66,8 +66,9 @@ def arena_address(elf: Path) -> int:
         parsed = ELFFile(file)
         symbols = parsed.get_section_by_name(".symtab")
         assert isinstance(symbols, SymbolTableSection)
-        pointer = (symbols.get_symbol_by_name("harness_arena") or [None])[0]
-        assert pointer, "every harness has it"
+        found = symbols.get_symbol_by_name("harness_arena")
+        assert found, "every harness has it"
+        (pointer,) = found
         section = parsed.get_section(pointer["st_shndx"])
         start = pointer["st_value"] - section["sh_addr"]
         return int.from_bytes(section.data()[start : start + 4], "little")
