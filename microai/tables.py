@@ -163,19 +163,14 @@ def functions_table(profile: Profile) -> Table:
     """The functions that take the most."""
     table = Table("function")
     table.columns[0].overflow = "fold"
-    columns = ("instructions", "cycles", "waits", "share")
-    for name in columns:
-        table.add_column(name, justify="right")
-    costs = list(profile.functions.items())
     cycles = profile.prediction.cycles
-    for name, cost in costs[:FUNCTIONS]:
-        whole, own = (
-            (profile.instructions, cost.instructions)
-            if cycles is None
-            else (cycles, cost.cycles or 0)
-        )
-        counts = (cost.instructions, cost.cycles, cost.stall_cycles)
-        table.add_row(escape(name), *map(number, counts), f"{own / whole:.1%}")
+    shown = ("cycles", "waits") if cycles is not None else ()
+    for name in ("instructions", *shown, "share"):
+        table.add_column(name, justify="right")
+    for name, cost in list(profile.functions.items())[:FUNCTIONS]:
+        counts = (cost.instructions, cost.cycles, cost.stall_cycles)[: 1 + len(shown)]
+        whole, own = (cycles, cost.cycles) if shown else (profile.instructions, cost.instructions)
+        table.add_row(escape(name), *map(number, counts), f"{(own or 0) / (whole or 1):.1%}")
     return table
 
 

@@ -61,7 +61,7 @@ def timings(
         if done:
             rest = (time.monotonic() - start) / done * (len(left) - done)
             tell(f"timed {done} of {len(left)} kernels, {rest:.0f} s left")
-        for i, one in zip(batch, _timed([found[i] for i in batch], values, job), strict=True):
+        for i, one in zip(batch, time_batch([found[i] for i in batch], values, job), strict=True):
             keep(places[i], settings[i], asdict(one))
             timed[i] = one
         done += len(batch)
@@ -100,7 +100,7 @@ def _batches(found: Sequence[Candidate], left: Sequence[int]) -> list[list[int]]
     return batches
 
 
-def _timed(batch: Sequence[Candidate], values: Mapping[str, Array], job: Job) -> list[Timing]:
+def time_batch(batch: Sequence[Candidate], values: Mapping[str, Array], job: Job) -> list[Timing]:
     """Built, run and compared with the rules."""
     compiled = [candidate.named(f"c{i}") for i, candidate in enumerate(batch)]
     board = roomy(job.board)
