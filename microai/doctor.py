@@ -14,7 +14,9 @@ from rich.table import Table
 
 from microai.device.build import CORTEX_M4F, find_tool
 from microai.device.cmsis_nn import installed
+from microai.device.plugin import trace_plugin
 from microai.errors import DeviceError
+from microai.paths import cache_dir
 
 PROBE = "#include <math.h>\n#include <stdint.h>\nint main(void) { return (int)sqrtf(4.0f); }\n"
 TIMEOUT_S = 60
@@ -38,6 +40,7 @@ def examine(qemu: str, cmsis_nn: Path | None) -> list[Tool]:
     checks: list[tuple[str, str, Callable[[], str]]] = [
         ("arm-none-eabi-gcc", "deploy, run", lambda: _compiles("arm-none-eabi-gcc", arm)),
         (qemu, "--emulate", lambda: _emulates(qemu)),
+        ("trace plugin", "profile, tune", lambda: str(trace_plugin(cache_dir()))),
         ("gcc", "tests", lambda: _compiles("gcc", ["-fsanitize=address,undefined"])),
         ("clang", "tests", lambda: _compiles("clang", [])),
         ("torch", "float models, quantizing", lambda: _importable("torch", "'microai[torch]'")),
