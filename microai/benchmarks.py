@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from microai import __version__
 from microai.backend import Kernel
 from microai.board import Board
 from microai.choices import Chosen, Whole
@@ -47,10 +46,13 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Result:
-    """One network on one board; `refused` where nothing fits."""
+    """One network on one board; `refused` where nothing fits. MACs of the network as it came, and
+    those that are left without dead channels.
+    """
 
     benchmark: Benchmark
     board: Board
+    own_macs: int
     macs: int
     chosen: Chosen | None
     refused: str = ""
@@ -132,21 +134,21 @@ def run(
         for job in boards:
             tell(f"{benchmark.name} on {job.board.name}")
             tuning = Tuning(kernels, "latency", budget_of(job.board, None, None))
-            macs = total_macs(compiled.graph)
+            macs = (total_macs(compiled.source), total_macs(compiled.graph))
             try:
                 yield Result(
-                    benchmark, job.board, macs, choose(compiled, sample, tuning, job, tell)
+                    benchmark, job.board, *macs, choose(compiled, sample, tuning, job, tell)
                 )
             except DoesNotFitError as error:
-                yield Result(benchmark, job.board, macs, None, str(error))
+                yield Result(benchmark, job.board, *macs, None, str(error))
 
 
 HEAD = """# Benchmarks
 
-Written by `make bench`: microai {version}, one inference of each network, {tools}. Cycles and
+Written by `make bench`: one inference of each network, with {tools}. Cycles and
 milliseconds are **predicted** ({basis}); how far such predictions were off is said at each board.
 Instructions are exact. Networks come from their own files (MLPerf Tiny) or have random weights,
-which cost the same; MACs are those that are executed, without dead channels. Flash and RAM are of
+which cost the same. Ours are counted for each MAC that is executed, peers' for each of the network. Flash and RAM are of
 the whole image with our harness, RAM with 4 KiB of stack and the weights that tuning puts there.
 The first backend named takes what it does not refuse, the others the rest; `tuned` is what
 `microai tune` chooses for latency within the board's memory. Peers stand where figures are known:
@@ -162,7 +164,7 @@ COLUMNS = (
 def page(results: Sequence[Result], tools: str) -> str:
     """BENCHMARKS.md."""
     basis = next((r.chosen.basis for r in results if r.chosen), "nothing ran")
-    head = HEAD.format(version=__version__, tools=tools, basis=basis.partition(",")[0])
+    head = HEAD.format(tools=tools, basis=basis.partition(",")[0].removeprefix("predicted "))
     by_board: dict[str, list[Result]] = {}
     for result in results:
         by_board.setdefault(result.board.name, []).append(result)
@@ -176,7 +178,8 @@ def _section(results: Sequence[Result]) -> str:
     title = f"## {board.title} at {clock.hz / 1e6:g} MHz, {clock.wait_states} wait states"
     lines = [title, "", f"Known error: {known}.", ""]
     for result in results:
-        lines += [f"### {result.benchmark.name}: {result.macs:,} MACs", ""]
+        left = f", {result.macs:,} without dead channels" if result.macs < result.own_macs else ""
+        lines += [f"### {result.benchmark.name}: {result.own_macs:,} MACs{left}", ""]
         lines += [result.refused] if result.chosen is None else _table(result, result.chosen)
         lines.append("")
     return "\n".join(lines)
@@ -187,7 +190,7 @@ def _table(result: Result, chosen: Chosen) -> list[str]:
     rows += [_line(_cells(one, result.macs)) for one in (*chosen.preferences, chosen.found)]
     on_l4r5 = result.board.name == "l4r5"
     for peer in result.benchmark.peers:
-        per_mac = f"{peer.instructions / result.macs:.2f}" if peer.instructions else "-"
+        per_mac = f"{peer.instructions / result.own_macs:.2f}" if peer.instructions else "-"
         ms = f"{peer.latency_ms:g}" if peer.latency_ms and on_l4r5 else "-"
         if peer.instructions or on_l4r5:
             rows.append(_line([f"*{peer.engine}*", number(peer.instructions), per_mac, "-", "-", ms,

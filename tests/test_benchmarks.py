@@ -39,7 +39,7 @@ def test_a_page_of_one_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_what_does_not_fit_is_said() -> None:
     """In the place of its table."""
     one = Benchmark("large", lambda _: quantized("residual"))
-    assert "is too large" in page([Result(one, BOARDS[0], 5, None, "it is too large")], "gcc")
+    assert "is too large" in page([Result(one, BOARDS[0], 5, 5, None, "it is too large")], "gcc")
 
 
 @pytest.mark.parametrize("benchmark", benchmarks.BENCHMARKS[4:], ids=lambda one: one.name)
