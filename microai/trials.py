@@ -32,7 +32,9 @@ class Built:
 
 def whole(name: str, compiled: Compiled, sample: Mapping[str, Array], job: Job) -> Whole:
     """A network built and run once; what was is not run again."""
-    text = "\0".join(f"{file}\0{text}" for file, text in compiled.sources.items())
+    made_of = [*compiled.sources, *compiled.sources.values()]
+    made_of += [library.description for library in compiled.libraries]
+    text = "\0".join(made_of)
     digest = hashlib.sha256(text.encode()).hexdigest()
     settings = {**context(job), "hz": job.board.clocks[0].hz, "sources": digest}
     place = job.cache / "networks" / f"{digest}.json"

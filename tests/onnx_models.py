@@ -87,5 +87,5 @@ def assert_same(model: onnx.ModelProto, folder: Path, atol: float = 2e-6) -> Gra
     for expected, found in zip(in_runtime(model, inputs), in_ours(graph, inputs), strict=True):
         turned = channels_last(expected)
         own = found.shape != turned.shape  # then it lies as in the model
-        np.testing.assert_allclose(found, expected if own else turned, atol=atol)
+        np.testing.assert_allclose(found, expected if own else turned, rtol=1e-6, atol=atol)
     return graph

@@ -120,6 +120,7 @@ def run(
     board: BoardName = "stm32l4",
     emulate: Emulate = False,
     layers: Annotated[Path | None, typer.Option("--layers", help=".npz for every layer.")] = None,
+    choices: ChoicesFile = None,
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
@@ -136,9 +137,10 @@ def run(
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = target_of(board, qemu, emulate=emulate)
+    taken = choices_of(choices, target)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
-    recipe = recipe_of(scheme, layer, how, chosen)
+    recipe = recipe_of(scheme, layer, how, chosen, taken)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     check_names(name, output, layers)
     source = open_raw(question, input_file, tell)
@@ -188,6 +190,7 @@ def generate(
 def check(
     model: Model,
     board: Annotated[str | None, typer.Option("--board", help="Also: does it fit?")] = None,
+    choices: ChoicesFile = None,
     scheme: Scheme = None,
     rounding: RoundingMode = "nearest",
     per_channel: PerChannel = False,
@@ -202,12 +205,13 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
+    target = emulated(load_board(board)) if board else None
+    taken = choices_of(choices, target)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
-    recipe = recipe_of(scheme, layer, how, chosen)
+    recipe = recipe_of(scheme, layer, how, chosen, taken)
     question = question_of(model, input_shape, None, calibration, "none", 0)
     check_names(name)
-    target = emulated(load_board(board)) if board else None
     source = open_source(question, tell)
     compiled = pipeline.check_source(source, recipe, name or own_name(model), tell)
     fit = pipeline.fits(compiled, target) if target else None
