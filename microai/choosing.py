@@ -19,8 +19,8 @@ from microai.interpret import interpret
 from microai.job import Job
 from microai.pipeline import compile_steps
 from microai.plan import live_bytes
-from microai.predict.cost import Cost, untimed
-from microai.predict.prediction import predict
+from microai.predict.cost import untimed
+from microai.predict.prediction import basis_of
 from microai.render import Compiled
 from microai.save import model_id
 from microai.search import Option, Pick, Place, Sizes, search
@@ -221,7 +221,7 @@ def _chosen(
         "schema": "microai.choices/1", "model": model_id(network.compiled.graph),
         "board": board.name, "clock_hz": board.clocks[0].hz, "goal": network.tuning.goal,
         "flash_budget_bytes": budget.flash_bytes, "ram_budget_bytes": budget.ram_bytes,
-        "basis": predict(Cost(0, 0, 0), board, None).latency_basis, "found": best.whole,
+        "basis": basis_of(board), "found": best.whole,
         "preferences": tuple(one.whole for one in preferences), "steps": steps,
     })  # fmt: skip
 

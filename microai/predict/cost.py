@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from microai.board import Board
-from microai.device.trace import Activity, Block, Ran, Window, less, total
+from microai.device.trace import Activity, Block, Ran, Window, instructions, less, total
 from microai.predict.image import Image
 from microai.predict.timing import JUMP_CYCLES, Decoder, between, block_cycles
 
@@ -54,7 +54,7 @@ class Meter:
 
     def cost(self, activity: Activity) -> Cost:
         """Of all blocks."""
-        count = sum(block.instructions * ran.times for block, ran in activity.items())
+        count = instructions(activity)
         if self._waits is None:
             return Cost(count)
         missed = sum(ran.code_missed + ran.data_missed for ran in activity.values())

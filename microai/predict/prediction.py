@@ -40,7 +40,7 @@ def predict(cost: Cost, board: Board, power_mw: float | None, lacking: str = "")
     return Prediction(
         clock.hz, clock.wait_states, cost.cycles, cost.stall_cycles, latency_ms,
         "predicted" if known else None,
-        _basis(board) if known else f"not predicted: {lacking or untimed(board)}",
+        basis_of(board) if known else f"not predicted: {lacking or untimed(board)}",
         (board.checked.what if board.checked else UNCHECKED) if known else None,
         latency_ms * power if latency_ms is not None and power is not None else None,
         kind if energetic else None,
