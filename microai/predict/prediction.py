@@ -48,7 +48,8 @@ def predict(cost: Cost, board: Board, power_mw: float | None, lacking: str = "")
     )  # fmt: skip
 
 
-def _basis(board: Board) -> str:
+def basis_of(board: Board) -> str:
+    """What predictions for a board with known timing rest on."""
     clock = board.clocks[0]
     flash = f"{clock.wait_states} wait states"
     if clock.wait_states:
