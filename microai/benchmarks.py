@@ -12,12 +12,13 @@ from microai.backend import Kernel
 from microai.board import Board
 from microai.choices import Chosen, Whole
 from microai.choosing import Tuning, budget_of, choose
-from microai.errors import DoesNotFitError, Tell
+from microai.errors import DoesNotFitError, Tell, UsageError
 from microai.facts import total_macs
 from microai.frontends import load_model
 from microai.graph import Graph
 from microai.job import Job
 from microai.pipeline import compile_graph, first_of, quantize_graph
+from microai.predict.prediction import UNCHECKED
 from microai.quantize.scheme import SCHEMES
 from microai.report import number
 from microai.samples import stored
@@ -59,7 +60,13 @@ class Result:
 
 
 def _tiny(file: str, folder: Path) -> Graph:
-    return load_model(str(folder / "models" / file), None)
+    path = folder / "models" / file
+    if not path.is_file():
+        raise UsageError(
+            f"{path}: no such file; bench wants the .tflite files of mlcommons/tiny there, named "
+            "tiny__<file>: pass --data-dir or set MICROAI_DATA"
+        )
+    return load_model(str(path), None)
 
 
 def _resnet(filters: int, scheme: str, _: Path) -> Graph:
@@ -129,7 +136,11 @@ def run(
 ) -> Iterator[Result]:
     """Every network on every board: fixed preferences and the tuned choice."""
     for benchmark in BENCHMARKS:
-        compiled = compile_graph(benchmark.graph(folder), "bench", kernels)
+        try:
+            compiled = compile_graph(benchmark.graph(folder), "bench", kernels)
+        except UsageError as error:
+            tell(f"left out: {error}")
+            continue
         sample = first_of(stored(compiled.graph, _normal(compiled.graph)))
         for job in boards:
             tell(f"{benchmark.name} on {job.board.name}")
@@ -154,7 +165,7 @@ that tuning puts there.
 The first backend named takes what it does not refuse, the others the rest; `tuned` is what
 `microai tune` chooses for latency within the board's memory. Peers stand where figures are known:
 instructions and milliseconds as their sources say, not measured here unless it says so. Differences
-of under 10 % between predicted and measured milliseconds say nothing.
+between predicted and measured milliseconds that are below the known error say nothing.
 """
 COLUMNS = (
     "kernels", "instructions", "per MAC", "cycles", "MAC per cycle", "ms", "flash B", "RAM B",
@@ -175,7 +186,7 @@ def page(results: Sequence[Result], tools: str) -> str:
 def _section(results: Sequence[Result]) -> str:
     board = results[0].board
     clock = board.clocks[0]
-    known = board.checked.what if board.checked else "not held against measurements on this board"
+    known = board.known_error or UNCHECKED
     title = f"## {board.title} at {clock.hz / 1e6:g} MHz, {clock.wait_states} wait states"
     lines = [title, "", f"Known error: {known}.", ""]
     for result in results:

@@ -82,8 +82,10 @@ class Power(Strict):
 
 
 class Checked(Strict):
-    """Measured latencies that predictions for this board were held against."""
+    """Measured latencies that predictions for this board were held against, at one clock."""
 
+    hz: Bytes
+    wait_states: Annotated[int, Field(ge=0)]
     what: Text
     source: Text
 
@@ -126,6 +128,20 @@ class Board(Strict):
     emulator: str | None = None
     qemu: Qemu | None = None
 
+    @property
+    def timing(self) -> str:
+        """All that cycles depend on, at the first clock."""
+        clock = self.clocks[0]
+        cache = self.cache and self.cache.model_dump(exclude={"source"})
+        return f"{clock.hz} Hz, {clock.wait_states} wait states, cache {cache}"
+
+    @property
+    def known_error(self) -> str:
+        """How far predictions were off at the first clock; empty where that is not known."""
+        clock, checked = self.clocks[0], self.checked
+        same = checked and (checked.hz, checked.wait_states) == (clock.hz, clock.wait_states)
+        return checked.what if checked and same else ""
+
 
 def board_names() -> tuple[str, ...]:
     """Every shipped board."""
@@ -147,7 +163,7 @@ def load_board(name: str) -> Board:
 
 def with_clock(board: Board, mhz: float) -> Board:
     """The board with this of its clocks first: the one that predictions are for."""
-    chosen = [clock for clock in board.clocks if clock.hz == round(mhz * 1e6)]
+    chosen = [clock for clock in board.clocks if abs(clock.hz - mhz * 1e6) < 1]
     if not chosen:
         known = ", ".join(f"{clock.hz / 1e6:g}" for clock in board.clocks)
         raise UsageError(f"--clock is {mhz:g} MHz; {board.name} runs at {known}")

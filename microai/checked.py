@@ -38,7 +38,7 @@ def _load(path: Path, kind: type[Checked], parse: Callable[[str], Any], language
         raise UsageError(f"{path}: {error.strerror}") from None
     except ValidationError as error:
         raise UsageError(f"{path.name}: {problems(error)}") from None
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, JSON, UTF-8, or too large a number
         raise UsageError(f"{path.name}: not {language}: {error}") from None
 
 

@@ -15,7 +15,7 @@ from microai.backend import Cost, Kernel
 from microai.board import Board
 from microai.candidates import Candidate, step_alone
 from microai.checked import Strict, load_json
-from microai.errors import UsageError
+from microai.errors import Tell, UsageError
 from microai.graph import Graph
 from microai.render import Compiled
 from microai.save import model_id
@@ -26,14 +26,17 @@ Goal = Literal["latency", "flash", "ram", "balanced"]
 GOALS: tuple[Goal, ...] = ("latency", "flash", "ram", "balanced")
 
 
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
 class Alternative(Strict):
     """A kernel that would do; cycles and sizes of the step alone."""
 
     kernel: str
-    cycles: int
-    flash_bytes: int
-    weights_ram_bytes: int
-    scratch_bytes: int
+    cycles: Count
+    flash_bytes: Count
+    weights_ram_bytes: Count
+    scratch_bytes: Count
 
 
 class Step(Strict):
@@ -49,12 +52,12 @@ class Whole(Strict):
     """A whole network as built, by a preference of backends or as tuned; predicted."""
 
     name: str
-    instructions: int
-    cycles: int
-    latency_ms: float
-    flash_bytes: int
-    ram_bytes: int
-    arena_bytes: int
+    instructions: Count
+    cycles: Count
+    latency_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    flash_bytes: Count
+    ram_bytes: Count
+    arena_bytes: Count
 
 
 class Chosen(Strict):
@@ -63,10 +66,11 @@ class Chosen(Strict):
     kind: Annotated[Literal["microai.choices/1"], Field(alias="schema")]
     model: str
     board: str
-    clock_hz: int
+    clock_hz: Count
+    timing: str
     goal: Goal
-    flash_budget_bytes: int
-    ram_budget_bytes: int
+    flash_budget_bytes: Count
+    ram_budget_bytes: Count
     basis: str
     found: Whole
     preferences: tuple[Whole, ...]
@@ -102,11 +106,13 @@ def version_of(kernel: Kernel, compiled: Compiled, step: str) -> str:
 def check_model(chosen: Chosen, graph: Graph) -> None:
     """Raise UsageError where the choices are another network's than the one to be rendered."""
     model = model_id(graph)
-    if chosen.model != model or {*chosen.steps} != {node.name for node in graph.steps}:
+    if chosen.model != model:
         raise UsageError(
             f"the choices are of model {chosen.model[:12]}, this is {model[:12]} (network, storage "
             f"or weights differ); {AGAIN}"
         )
+    if odd := {*chosen.steps} ^ {node.name for node in graph.steps}:
+        raise UsageError(f"the choices and the network differ in {', '.join(sorted(odd))}; {AGAIN}")
 
 
 def check_kernels(chosen: Chosen, compiled: Compiled) -> None:
@@ -115,6 +121,7 @@ def check_kernels(chosen: Chosen, compiled: Compiled) -> None:
     missing = [n for n, kernel in taken.items() if kernel.name != chosen.steps[n].kernel]
     if missing:
         wanted = ", ".join(f"{chosen.steps[n].kernel} for {n}" for n in missing[:3])
+        wanted += f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise UsageError(
             f"the choices name kernels that are not there or refuse: {wanted}; name their backends "
             f"with --backend, or {AGAIN}"
@@ -129,7 +136,16 @@ def check_kernels(chosen: Chosen, compiled: Compiled) -> None:
         )
 
 
-def check_board(chosen: Chosen, board: Board) -> None:
-    """Raise UsageError where the choices are for another board; another clock is no other board."""
+def check_board(chosen: Chosen, board: Board, tell: Tell) -> None:
+    """Raise UsageError where the choices are for another board, or its timing is another now; tell
+    where it runs at another clock than they were timed for.
+    """
     if chosen.board != board.name:
         raise UsageError(f"the choices are for {chosen.board}, not for {board.name}; {AGAIN}")
+    clock = board.clocks[0]
+    if clock.hz != chosen.clock_hz:
+        tell(f"the choices were timed at {chosen.clock_hz / 1e6:g} MHz, not {clock.hz / 1e6:g}")
+    elif board.timing != chosen.timing:
+        raise UsageError(
+            f"{board.name} was timed with {chosen.timing}, and has {board.timing}; {AGAIN}"
+        )

@@ -14,7 +14,7 @@ from microai.board import Board
 from microai.candidates import Candidate, candidates
 from microai.choices import VERSION_DIGITS, Alternative, Chosen, Goal, Step, Whole, by_name
 from microai.device.plugin import trace_plugin
-from microai.errors import DeviceError, DoesNotFitError, Tell
+from microai.errors import DeviceError, DoesNotFitError, Tell, UsageError
 from microai.interpret import interpret
 from microai.job import Job
 from microai.pipeline import compile_steps
@@ -70,10 +70,12 @@ def check_timed(board: Board) -> None:
 def budget_of(board: Board, flash_bytes: int | None, ram_bytes: int | None) -> Sizes:
     """What may be taken: the board's memory where nothing less is asked for."""
     memory = board.memory
-    return Sizes(
-        min(flash_bytes or memory.flash.bytes, memory.flash.bytes),
-        min(ram_bytes or memory.ram.bytes, memory.ram.bytes),
-    )
+    for name, asked, there in (
+        ("--flash", flash_bytes, memory.flash.bytes), ("--ram", ram_bytes, memory.ram.bytes),
+    ):  # fmt: skip
+        if asked and asked > there:
+            raise UsageError(f"{name} is {asked:,}, {board.name} has {there:,} bytes")
+    return Sizes(flash_bytes or memory.flash.bytes, ram_bytes or memory.ram.bytes)
 
 
 Options = Mapping[str, tuple[Option, ...]]
@@ -154,7 +156,10 @@ class _Network:
             budget = Sizes(budget.flash_bytes - over.flash_bytes, budget.ram_bytes - over.ram_bytes)
         fitting = [one for one in built if self._over(one.whole) == Sizes(0, 0)]
         if not fitting:
-            raise self._too_large(places, base)
+            least = {goal: self._least(goal, places, base) for goal in ("flash", "ram")}
+            fitting = [one for one in least.values() if self._over(one.whole) == Sizes(0, 0)]
+            if not fitting:
+                raise self._too_large(least["flash"].whole, least["ram"].whole)
         return min(fitting, key=lambda one: rank(one.whole, self.tuning.goal, fitting))
 
     def _base(self, options: Options, built: Built) -> Sizes:
@@ -183,18 +188,20 @@ class _Network:
             max(0, found.ram_bytes - budget.ram_bytes),
         )
 
-    def _too_large(self, places: Sequence[Place], base: Sizes) -> DoesNotFitError:
-        """What the least is that can be had of each."""
-        budget, least = self.tuning.budget, {}
-        for goal in ("flash", "ram"):
-            pick = search(places, self.compiled.graph.outputs, goal, ENDLESS, base)
-            assert pick
-            least[goal] = self.tuned(_named(places, pick)).whole
+    def _least(self, goal: str, places: Sequence[Place], base: Sizes) -> Built:
+        """The least of flash or RAM that there is, without budgets."""
+        pick = search(places, self.compiled.graph.outputs, goal, ENDLESS, base)
+        assert pick
+        return self.tuned(_named(places, pick))
+
+    def _too_large(self, flash: Whole, ram: Whole) -> DoesNotFitError:
+        budget = self.tuning.budget
         return DoesNotFitError(
             f"{self.compiled.name} with no choice of kernels fits {budget.flash_bytes:,} B of "
-            f"flash and {budget.ram_bytes:,} B of RAM: it takes at least "
-            f"{least['flash'].flash_bytes:,} B of flash, and at least "
-            f"{least['ram'].ram_bytes:,} B of RAM; allow more, or take fewer channels"
+            f"flash and {budget.ram_bytes:,} B of RAM together: the least flash is "
+            f"{flash.flash_bytes:,} B, with {flash.ram_bytes:,} B of RAM, the least RAM "
+            f"{ram.ram_bytes:,} B, with {ram.flash_bytes:,} B of flash; allow more, or take fewer "
+            "channels"
         )
 
 
@@ -219,7 +226,8 @@ def _chosen(
     }  # fmt: skip
     return Chosen.model_validate({
         "schema": "microai.choices/1", "model": model_id(network.compiled.graph),
-        "board": board.name, "clock_hz": board.clocks[0].hz, "goal": network.tuning.goal,
+        "board": board.name, "clock_hz": board.clocks[0].hz, "timing": board.timing,
+        "goal": network.tuning.goal,
         "flash_budget_bytes": budget.flash_bytes, "ram_budget_bytes": budget.ram_bytes,
         "basis": basis_of(board), "found": best.whole,
         "preferences": tuple(one.whole for one in preferences), "steps": steps,
@@ -240,8 +248,9 @@ def _reason(options: Sequence[Option], kernel: str, goal: Goal) -> str:
     rivals = f"of {len(options)}"
     if taken.cycles == fastest.cycles:
         return f"fastest {rivals}: {taken.cycles:,} cycles"
-    why = "the budgets" if goal == "latency" else f"{goal} is the goal, and the budgets"
+    why = "the budgets, or the whole image, decide" if goal == "latency" else f"the goal is {goal}"
+    ram = fastest.weights_ram_bytes + fastest.scratch_bytes
     return (
-        f"{taken.cycles:,} cycles, {taken.flash_bytes:,} B; {fastest.kernel}, fastest {rivals}, "
-        f"takes {fastest.cycles:,} and {fastest.flash_bytes:,} B: {why} decide"
+        f"{taken.cycles:,} cycles; {fastest.kernel}, fastest {rivals}, takes {fastest.cycles:,}, "
+        f"{fastest.flash_bytes:,} B of flash and {ram:,} of RAM: {why}"
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from microai.backend import Cost, Kernel, by_preference, select
+from microai.backend import NHWC, Cost, Kernel, by_preference, select
 from microai.backends import kernels as all_kernels
 from microai.backends.variants import variants
 from microai.board import Board
@@ -113,6 +113,8 @@ def compile_steps(
 ) -> Compiled:
     """A graph behind its last pass as C, with the cheapest kernels; `source` is what it came of."""
     choices = select(graph, kernels, cost)
+    kernels_taken = [choice.kernel for choice in choices.values()]
+    assert all(k.reads == k.writes == NHWC for k in kernels_taken), "render knows no other layout"
     placed = plan(graph, {node: choice.scratch_bytes for node, choice in choices.items()})
     return Compiled(name, source, graph, choices, placed, render(graph, choices, placed, name))
 
@@ -161,6 +163,8 @@ def check_source(source: Source, recipe: Recipe, name: str, tell: Tell) -> Compi
     scheme = scheme_for(source, recipe)
     if scheme.activations is None and not recipe.layers:
         return compile_source(source, recipe, name, tell)
+    if recipe.chosen:
+        raise UsageError("--choices are of the calibrated network: pass its --calibration")
     tell("no --calibration: nominal ranges, accumulators not proved")
     graph = apply(source.graph, FLOAT_PASSES)
     ranges = {node.name: (-1.0, 1.0) for node in graph.nodes if node.name not in graph.weights}

@@ -15,7 +15,7 @@ def recall(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         known, found = record["settings"], record["found"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return found if known == _plain(settings) and isinstance(found, dict) else None
 

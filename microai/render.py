@@ -70,6 +70,13 @@ def weights_bytes(graph: Graph, choices: Choices) -> int:
     return sum(array.nbytes for array in dict(_packed(graph, choices).values()).values())
 
 
+def ram_bytes(graph: Graph, choices: Choices) -> int:
+    """Bytes of those that a kernel wants in RAM."""
+    packed = _packed(graph, choices).items()
+    wanted = dict(pair for (node, _), pair in packed if choices[node].kernel.in_ram)
+    return sum(array.nbytes for array in wanted.values())
+
+
 def macs(graph: Graph, node: Node) -> int:
     """Multiply-accumulates of one node."""
     return node.op.macs(*graph.types(node), node.type)
@@ -82,18 +89,13 @@ def render(graph: Graph, choices: Choices, plan: Plan, name: str) -> Sources:
     headers = _called(step["body"] for step in steps)
     installed = libraries(choices)
     headers = sorted({*headers, *(f"{library.check}.h" for library in installed)})
-    shared = {
-        "installed": installed,
-        "name": name,
-        "NAME": name.upper(),
-        "steps": steps,
-        "state_bytes": plan.state_bytes,
-    }
+    shared = {"installed": installed, "name": name, "NAME": name.upper(), "steps": steps,
+              "state_bytes": plan.state_bytes}  # fmt: skip
     sources = {
         f"{name}.h": _template("model.h.j2").render(
             **shared, id=model_id(graph), arena_bytes=plan.arena_bytes, align=ALIGN,
-            weights_bytes=weights_bytes(graph, choices), ports=_ports(graph, plan),
-            macs=sum(macs(graph, node) for node in graph.steps),
+            weights_bytes=weights_bytes(graph, choices), ram_bytes=ram_bytes(graph, choices),
+            ports=_ports(graph, plan), macs=sum(macs(graph, node) for node in graph.steps),
         ),
         f"{name}.c": _template("model.c.j2").render(
             **shared, weights=weights, headers=headers

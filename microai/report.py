@@ -114,7 +114,8 @@ def add_layers(table: Table, layers: Iterable[Layer], whole: Counts) -> None:
         table.add_column(name, justify="right")
     for layer in layers:
         costs = _costs(layer.macs, layer.instructions, layer.cycles, layer.stall_cycles)
-        backend = layer.kernel.partition("/")[0]
+        backend, plus, variant = layer.kernel.partition("+")
+        backend = backend.partition("/")[0] + plus + variant
         table.add_row(escape(layer.name), layer.op, backend, *costs)
     table.add_section()
     table.add_row("inference", "", "", *_costs(*whole))
@@ -159,15 +160,12 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 def prediction_facts(found: Prediction) -> list[tuple[str, str]]:
     """Latency and energy with what they rest on."""
     if found.latency_ms is None or found.cycles is None or found.stall_cycles is None:
-        return [("latency", found.latency_basis)]
+        return [("latency", found.latency_basis), ("energy", found.energy_basis)]
     latency = f"{found.latency_ms:.3f} ms, {found.latency_basis}"
     cycles = f"{found.cycles:,}, of them {found.stall_cycles:,} waits for flash"
     facts = [("cycles", cycles), ("latency", latency), ("known error", str(found.latency_error))]
-    if found.energy_uj is not None:
-        facts.append(
-            ("energy", f"{found.energy_uj:,.1f} uJ, {found.energy_kind}: {found.energy_basis}")
-        )
-    return facts
+    energy = "" if found.energy_uj is None else f"{found.energy_uj:,.1f} uJ, {found.energy_kind}: "
+    return [*facts, ("energy", energy + found.energy_basis)]
 
 
 def _metric(metric: Metric) -> str:

@@ -3,18 +3,19 @@
 
 What is kept of a beginning of the network are the layouts of the tensors that are still read and,
 for each of these, the costs that no other beginning has all better (a Pareto front). That is exact
-on any graph while a front has at most MOST_KEPT entries; beyond, those best by the goal go on.
+on any graph while a front has at most MOST_KEPT entries; beyond, as many go on, spread from the
+fastest to the smallest, and the best by the goal.
 Costs that can neither break a budget nor decide the goal are left out of the comparison.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from microai.backend import NHWC
 
-MOST_KEPT = 1000
+MOST_KEPT = 400
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def search(
     key = keys(base, least)[goal]
     free = Sizes(budget.flash_bytes - base.flash_bytes, budget.ram_bytes - base.ram_bytes)
     compared = _compared(places, goal, free)
+    places = [replace(place, options=_undominated(place.options)) for place in places]
     fronts: dict[Layouts, list[Pick]] = {(): [Pick()]}
     for index, place in enumerate(places):
         needed = {name for later in places[index + 1 :] for name in later.inputs} | {*outputs}
@@ -134,6 +136,21 @@ def search(
         }
     done = tuple(sorted((name, NHWC) for name in outputs))
     return min(fronts.get(done, []), key=key, default=None)
+
+
+def _undominated(options: Sequence[Option]) -> tuple[Option, ...]:
+    """Without those that another of the same layouts is at least as good as in everything."""
+    kept: list[Option] = []
+    for option in sorted(options, key=_figures):
+        same = (o for o in kept if (o.reads, o.writes) == (option.reads, option.writes))
+        rivals = (zip(_figures(o), _figures(option), strict=True) for o in same)
+        if not any(all(a <= b for a, b in pairs) for pairs in rivals):
+            kept.append(option)
+    return tuple(kept)
+
+
+def _figures(option: Option) -> tuple[int, int, int, int]:
+    return option.cycles, option.flash_bytes, option.weights_ram_bytes, option.scratch_bytes
 
 
 def _after(
@@ -190,4 +207,7 @@ def _front(picks: list[Pick], costs: Costs, key: Key) -> list[Pick]:
         if not (rows[: len(kept)] <= row).all(axis=1).any():
             rows[len(kept)] = row
             kept.append(pick)
-    return kept if len(kept) <= MOST_KEPT else sorted(kept, key=key)[:MOST_KEPT]
+    if len(kept) <= MOST_KEPT:
+        return kept
+    spread = kept[:: -(-len(kept) // MOST_KEPT)]  # from the fastest to the smallest
+    return [*spread, min(kept, key=key)]

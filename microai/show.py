@@ -64,7 +64,10 @@ def show_profile(found: Profile, *, as_json: bool) -> None:
     stdout.print(profile_table(found))
     if found.functions:
         stdout.print(functions_table(found))
-    for label, text in prediction_facts(found.prediction):
+    sizes = (
+        f"flash {found.flash_bytes:,} B, RAM {found.ram_bytes:,} B, arena {found.arena_bytes:,} B"
+    )
+    for label, text in (("image", sizes), *prediction_facts(found.prediction)):
         stdout.print(f"[bold]{label:<14}[/bold]{escape(text)}", highlight=False, soft_wrap=True)
 
 

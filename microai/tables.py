@@ -12,6 +12,7 @@ from microai.choices import Chosen
 from microai.diagnose import Diagnosis
 from microai.differences import Row
 from microai.over_seeds import summaries
+from microai.predict.cost import HARNESS
 from microai.profiling import Profile
 from microai.render import Compiled, macs
 from microai.report import add_layers, number, percent
@@ -167,10 +168,11 @@ def functions_table(profile: Profile) -> Table:
     shown = ("cycles", "waits") if cycles is not None else ()
     for name in ("instructions", *shown, "share"):
         table.add_column(name, justify="right")
-    for name, cost in list(profile.functions.items())[:FUNCTIONS]:
+    own = [item for item in profile.functions.items() if item[0] != HARNESS]
+    for name, cost in own[:FUNCTIONS]:
         counts = (cost.instructions, cost.cycles, cost.stall_cycles)[: 1 + len(shown)]
-        whole, own = (cycles, cost.cycles) if shown else (profile.instructions, cost.instructions)
-        table.add_row(escape(name), *map(number, counts), f"{(own or 0) / (whole or 1):.1%}")
+        whole, part = (cycles, cost.cycles) if shown else (profile.instructions, cost.instructions)
+        table.add_row(escape(name), *map(number, counts), f"{(part or 0) / (whole or 1):.1%}")
     return table
 
 

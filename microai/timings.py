@@ -5,30 +5,33 @@ A timing is found again by the C it is of, the board's flash, the compiler and t
 """
 
 import hashlib
-import inspect
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
+from typing import TypeGuard
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from microai.board import Board, load_board
 from microai.candidates import Candidate
-from microai.device import qemu, session
-from microai.device.build import ARM, RELEASE, build, compiled_object, find_tool, told
+from microai.device import qemu, session, trace
+from microai.device.build import ARM, ARM_LINK, RELEASE, build, compiled_object, find_tool, told
 from microai.device.plugin import argument, trace_plugin
 from microai.device.trace import Window, less, total, windows
 from microai.errors import MismatchError, Tell
+from microai.graph import Graph
 from microai.job import Job
-from microai.predict import cost, timing
+from microai.paths import data_dir
+from microai.predict import cost
 from microai.predict.cost import Meter, calls
 from microai.predict.image import read_image
 from microai.profiling import TICKS
 from microai.records import keep, recall
-from microai.render import Compiled, render_harness
+from microai.render import STACK_BYTES, Compiled, render_harness
 from microai.types import Array, Arrays
 from microai.verdict import unequal
 
@@ -46,14 +49,18 @@ class Timing:
     weights_ram_bytes: int
 
 
+FIELDS = tuple(field.name for field in fields(Timing))
+
+
 def timings(
     found: Sequence[Candidate], values: Mapping[str, Array], job: Job, tell: Tell
 ) -> list[Timing]:
     """Of each candidate; `values` are all tensors (1, ...) of one inference, by the rules."""
-    settings = [{**context(job), "c": candidate.version} for candidate in found]
-    places = [job.cache / "timings" / f"{_digest(each)}.json" for each in settings]
+    own = context(job)
+    settings = [{**own, "c": one.version, "data": data_digest(one.alone, values)} for one in found]
+    places = [job.cache / "timings" / f"{digest_of(each)}.json" for each in settings]
     known = [recall(*pair) for pair in zip(places, settings, strict=True)]
-    timed = {i: Timing(**record) for i, record in enumerate(known) if record}
+    timed = {i: Timing(**record) for i, record in enumerate(known) if counts(record, FIELDS)}
     left = [i for i in range(len(found)) if i not in timed]
     start, batches = time.monotonic(), _batches(found, left)
     done = 0
@@ -69,21 +76,50 @@ def timings(
     return [timed[i] for i in range(len(found))]
 
 
-def _digest(settings: Mapping[str, object]) -> str:
+def digest_of(settings: Mapping[str, object]) -> str:
+    """A name for what was found with these settings."""
     return hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()
 
 
+def counts(record: Mapping[str, object] | None, names: Iterable[str]) -> TypeGuard[dict[str, int]]:
+    """Whether a record holds what it should: another program may have written it."""
+    return record is not None and {*record} == {*names} and all(
+        isinstance(value, int) and value >= 0 for value in record.values()
+    )  # fmt: skip
+
+
+def data_digest(graph: Graph, values: Mapping[str, Array]) -> str:
+    """Of what a network is fed with, where cycles depend on it: 16-bit sums that leave 32 bits are
+    made again (firmware/kernels/mai_sweep_int.h.j2).
+    """
+    if not any(node.type.dtype == "int16" for node in graph.nodes):
+        return ""
+    fed = b"".join(values[node.name].tobytes() for node in graph.inputs)
+    return hashlib.sha256(fed).hexdigest()
+
+
 def context(job: Job) -> dict[str, str]:
-    """All that a timing depends on besides the C."""
+    """All that a timing depends on besides the C and the data."""
     clock, cache = job.board.clocks[0], job.board.cache
     compiler = told([find_tool("arm-none-eabi-gcc"), "--version"]).stdout.partition("\n")[0]
-    rules = "".join(inspect.getsource(module) for module in (timing, cost))
     return {
-        "flash": f"{clock.wait_states} {cache and cache.model_dump()}",
-        "compiler": " ".join([compiler, *ARM, *RELEASE]),
-        "rules": hashlib.sha256(rules.encode()).hexdigest(),
-        "plugin": trace_plugin(job.cache).stem,
+        "flash": f"{clock.wait_states} {cache and cache.model_dump(exclude={'source'})}",
+        "compiler": " ".join([compiler, *ARM, *RELEASE, *ARM_LINK]),
+        "capstone": version("capstone"),
+        "surroundings": _surroundings(),
     }
+
+
+def _surroundings() -> str:
+    """A digest of the rules of timing, the plugin, the harness and the linker script."""
+    digest = hashlib.sha256(str(STACK_BYTES).encode())
+    firmware = data_dir("firmware")
+    files = [path for path in firmware.rglob("*.[ch]") if path.parent.name != "kernels"]
+    files += [data_dir("codegen_templates") / name for name in ("link.ld.j2", "models.c.j2")]
+    files += [*Path(cost.__file__).parent.glob("*.py"), Path(trace.__file__)]
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _batches(found: Sequence[Candidate], left: Sequence[int]) -> list[list[int]]:

@@ -13,7 +13,7 @@ from microai.pipeline import build_image
 from microai.profiling import traced_costs
 from microai.records import keep, recall
 from microai.render import Compiled
-from microai.timings import context, roomy
+from microai.timings import context, counts, data_digest, digest_of, roomy
 from microai.types import Array
 
 
@@ -36,14 +36,18 @@ def whole(name: str, compiled: Compiled, sample: Mapping[str, Array], job: Job) 
     made_of += [library.description for library in compiled.libraries]
     text = "\0".join(made_of)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    settings = {**context(job), "hz": job.board.clocks[0].hz, "sources": digest}
-    place = job.cache / "networks" / f"{digest}.json"
+    data = data_digest(compiled.graph, sample)
+    settings = {**context(job), "sources": digest, "data": data}
+    place = job.cache / "networks" / f"{digest_of(settings)}.json"
     record = recall(place, settings)
-    if record is None:
+    if not counts(record, FIGURES):
         record = _run(compiled, sample, job)
         keep(place, settings, record)
     latency_ms = 1e3 * record["cycles"] / job.board.clocks[0].hz
     return Whole(name=name, latency_ms=latency_ms, **record)
+
+
+FIGURES = ("instructions", "cycles", "flash_bytes", "ram_bytes", "arena_bytes")
 
 
 def _run(compiled: Compiled, sample: Mapping[str, Array], job: Job) -> dict[str, int]:

@@ -28,6 +28,7 @@ from microai.quantize import scheme as schemes
 from microai.settings import Training
 from microai.source import Question
 
+MOST_MW = 100_000
 TUNING = {"epochs": 10, "learning_rate": 5e-4, "batch": 64, "optimizer": "adam"}
 
 
@@ -54,13 +55,20 @@ class How(NamedTuple):
         return schemes.named(name, rounding, ranges, per_channel=per_channel, option=option)
 
 
-def choices_of(path: Path | None, board: Board | None) -> Chosen | None:
+def power_of(mw: float | None) -> float | None:
+    """Milliwatts, or UsageError."""
+    if mw is not None and not 0 < mw < MOST_MW:
+        raise UsageError(f"--power-mw is {mw:g}, expected milliwatts between 0 and {MOST_MW}")
+    return mw
+
+
+def choices_of(path: Path | None, board: Board | None, tell: Tell) -> Chosen | None:
     """The file of `microai tune`, for this board; None without one."""
     if path is None:
         return None
     chosen = read_choices(path)
     if board:
-        check_board(chosen, board)
+        check_board(chosen, board, tell)
     return chosen
 
 

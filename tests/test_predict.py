@@ -139,6 +139,7 @@ def test_predictions_say_what_they_rest_on() -> None:
     assert none.latency_basis == "not predicted: no C compiler"
     assert none.energy_basis == "not predicted: no latency"
     assert predict(Cost(1, 80_000, 0), load_board("stm32l4"), None).latency_error == UNCHECKED
+    assert other.latency_error == UNCHECKED  # checked at another clock
 
 
 def test_clocks_are_the_boards_own() -> None:
@@ -147,6 +148,9 @@ def test_clocks_are_the_boards_own() -> None:
     assert [clock.hz for clock in slow.clocks] == [48_000_000, 80_000_000]
     with pytest.raises(UsageError, match="--clock is 50 MHz; stm32l4 runs at 80, 48"):
         with_clock(load_board("stm32l4"), 50)
+    for odd in (float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="runs at 80, 48"):
+            with_clock(load_board("stm32l4"), odd)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_profile_as_json_and_as_tables(samples: Path) -> None:
     assert found["latency_ms"] == pytest.approx(found["cycles"] / 48e3)
     assert found["cycles"] > found["instructions"] > 0
     assert found["stall_cycles"] % 2 == 0
-    assert found["latency_error"] == "not held against measurements on this board"
+    assert found["latency_error"] == "not held against measurements on this board at this clock"
     assert found["energy_uj"] == pytest.approx(15 * found["latency_ms"])
     assert found["energy_kind"] == "user"
     assert sum(layer["cycles"] for layer in found["layers"]) <= found["cycles"]
@@ -150,6 +150,14 @@ def test_memory_is_shared_with_the_emulator(qemu: str, tmp_path: Path) -> None:
         assert Link.read(link, 4, 9) == b"by memory"
         Link.write(link, 8, b"by port")
         assert link.read(4, 11) == b"by mby port"
+
+
+@pytest.mark.parametrize("power", ["-5", "0", "nan", "inf", "1e30"])
+def test_a_power_is_positive(power: str) -> None:
+    """And finite: it goes into JSON."""
+    result = Result("profile", TINY, "--power-mw", power)
+    assert result.code == 2
+    assert "expected milliwatts between 0 and 100000" in result.message
 
 
 def test_a_wrong_clock_is_a_sentence() -> None:

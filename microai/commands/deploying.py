@@ -59,6 +59,7 @@ from microai.wanted import (
     choices_of,
     format_of,
     kernels_of,
+    power_of,
     question_of,
     recipe_of,
     target_of,
@@ -94,8 +95,9 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Quantize, generate C, build, run on real samples, check every output, report."""
+    power = power_of(power_mw)
     target = target_of(board, qemu, emulate=emulate, clock=clock)
-    taken = choices_of(choices, target)
+    taken = choices_of(choices, target, tell)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
     recipe = recipe_of(scheme, layer, how, chosen, taken)
@@ -108,7 +110,7 @@ def deploy(
         labelled = with_calibration_labels(source, question)
         recipe = mixed_recipe(labelled, wish, chosen, target, out / "mixed.json", tell)
     compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
-    job = Job(target, qemu, out, power_mw=power_mw)
+    job = Job(target, qemu, out, power_mw=power)
     done = pipeline.deploy(source, compiled, job, tell)
     show_deployment(done, as_json=as_json)
 
@@ -137,7 +139,7 @@ def run(
 ) -> None:
     """Run raw inputs on the target and keep its raw outputs."""
     target = target_of(board, qemu, emulate=emulate)
-    taken = choices_of(choices, target)
+    taken = choices_of(choices, target, tell)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
     recipe = recipe_of(scheme, layer, how, chosen, taken)
@@ -176,7 +178,7 @@ def generate(
     """Write the network as C, and as a .mai file for later."""
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
-    taken = choices_of(choices, load_board(board) if board else None)
+    taken = choices_of(choices, load_board(board) if board else None, tell)
     recipe = recipe_of(scheme, layer, how, chosen, taken)
     question = question_of(model, input_shape, None, calibration, normalize, 0)
     check_names(name, out / "model.c")
@@ -206,7 +208,7 @@ def check(
 ) -> None:
     """Can the network be deployed, with which kernels, and does it fit?"""
     target = emulated(load_board(board)) if board else None
-    taken = choices_of(choices, target)
+    taken = choices_of(choices, target, tell)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
     how = How(rounding, per_channel, ranges)
     recipe = recipe_of(scheme, layer, how, chosen, taken)

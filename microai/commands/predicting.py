@@ -49,6 +49,7 @@ from microai.wanted import (
     choices_of,
     goal_of,
     kernels_of,
+    power_of,
     question_of,
     recipe_of,
     target_of,
@@ -78,15 +79,16 @@ def profile(
     as_json: Json = False,
 ) -> None:
     """Predict cycles, latency and energy of every layer and function; no board needed."""
+    power = power_of(power_mw)
     target = target_of(board, qemu, emulate=True, clock=clock)
     chosen = kernels_of(backend, cmsis_nn, qemu, tell)
-    taken = choices_of(choices, target)
+    taken = choices_of(choices, target, tell)
     recipe = recipe_of(scheme, layer, How(rounding, per_channel, ranges), chosen, taken)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name)
     source = with_samples(open_source(question, tell), seed, tell)
     compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
-    job = Job(target, qemu, power_mw=power_mw)
+    job = Job(target, qemu, power_mw=power)
     show_profile(pipeline.profile_source(source, compiled, job, tell), as_json=as_json)
 
 
@@ -152,6 +154,8 @@ def bench(
     tools = ", ".join(
         f"{name} {text}" for name, text in versions("arm-none-eabi-gcc", qemu).items()
     )
+    libraries = {kernel.library.description for kernel in kernels if kernel.library}
+    tools = ", ".join([tools, *libraries])
     write_file(out, lambda file: file.write(page(results, tools).encode()))
     stdout.print(f"{out}", highlight=False, markup=False, soft_wrap=True)
 

@@ -27,7 +27,7 @@ def trace_plugin(cache: Path) -> Path:
     folder = data_dir("firmware") / "qemu"
     flags = (*FLAGS, *LATE.get(platform.system(), ()))
     texts = [(folder / name).read_text(encoding="utf-8") for name in SOURCES]
-    made_of = (*texts, platform.platform(), *flags)
+    made_of = (*texts, platform.system(), platform.machine(), *flags)
     digest = hashlib.sha256("\0".join(made_of).encode()).hexdigest()
     plugin = cache / f"trace-{digest[:16]}.so"
     if not plugin.exists():

@@ -9,6 +9,10 @@ from microai.device.trace import Activity, Block, Ran, Window, instructions, les
 from microai.predict.image import Image
 from microai.predict.timing import JUMP_CYCLES, Decoder, between, block_cycles
 
+MEASURING = ("timed", "nothing", "port_ticks")
+HARNESS = "(harness, less an empty call)"
+"""What stands for the functions of the harness that surround a timed call."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -66,7 +70,8 @@ class Meter:
         """The largest first."""
         parts: dict[str, dict[Block, Ran]] = {}
         for block, ran in activity.items():
-            parts.setdefault(self._image.function_at(block.start), {})[block] = ran
+            name = self._image.function_at(block.start)
+            parts.setdefault(HARNESS if name in MEASURING else name, {})[block] = ran
         costs = {name: self.cost(part) for name, part in parts.items()}
         return dict(sorted(costs.items(), key=lambda item: _size(item[1]), reverse=True))
 

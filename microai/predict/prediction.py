@@ -7,7 +7,7 @@ from typing import Literal
 from microai.board import Board
 from microai.predict.cost import Cost, untimed
 
-UNCHECKED = "not held against measurements on this board"
+UNCHECKED = "not held against measurements on this board at this clock"
 EnergyKind = Literal["predicted", "user"]
 
 
@@ -41,7 +41,7 @@ def predict(cost: Cost, board: Board, power_mw: float | None, lacking: str = "")
         clock.hz, clock.wait_states, cost.cycles, cost.stall_cycles, latency_ms,
         "predicted" if known else None,
         basis_of(board) if known else f"not predicted: {lacking or untimed(board)}",
-        (board.checked.what if board.checked else UNCHECKED) if known else None,
+        (board.known_error or UNCHECKED) if known else None,
         latency_ms * power if latency_ms is not None and power is not None else None,
         kind if energetic else None,
         energy_basis if energetic or power is None else "not predicted: no latency",
