@@ -82,7 +82,7 @@ def _strided(_: Path) -> Graph:
 
 
 def _drawn(make: Callable[[], object], shape: tuple[int, ...], scheme: str) -> Graph:
-    """With random weights: what a network takes does not depend on them, but for dead channels."""
+    """With random weights: what a network takes hardly depends on them, but for dead channels."""
     import torch
 
     from microai.frontends.torch import import_module
@@ -159,7 +159,7 @@ HEAD = """# Benchmarks
 Written by `make bench`: one inference of each network, with {tools}. Cycles and
 milliseconds are **predicted** ({basis}); how far such predictions were off is said at each board.
 Instructions are exact. Networks come from their own files (MLPerf Tiny) or have random weights,
-which cost the same. Our figures per MAC are of those that are executed, peers' of all the network
+which cost nearly the same. Our figures per MAC are of those that are executed, peers' of all the network
 has. Flash and RAM are of the whole image with our harness, RAM with 4 KiB of stack and the weights
 that tuning puts there.
 The first backend named takes what it does not refuse, the others the rest; `tuned` is what

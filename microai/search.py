@@ -134,7 +134,7 @@ def search(
             layouts: _front([p for p in picks if _within(p, rest, free)], compared, key)
             for layouts, picks in grown.items()
         }
-    done = tuple(sorted((name, NHWC) for name in outputs))
+    done = tuple(sorted((name, NHWC) for name in {*outputs} & {place.name for place in places}))
     return min(fronts.get(done, []), key=key, default=None)
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Candidates timed as they would run on a board, many in one image, each timing kept for ever.
 
-A timing is found again by the C it is of, the board's flash, the compiler and the rules of timing.
+A timing is found again by the C it is of, what it was fed with, the board's flash, the compiler, the
+harness around it and the rules of timing.
 """
 
 import hashlib
@@ -89,11 +90,9 @@ def counts(record: Mapping[str, object] | None, names: Iterable[str]) -> TypeGua
 
 
 def data_digest(graph: Graph, values: Mapping[str, Array]) -> str:
-    """Of what a network is fed with, where cycles depend on it: 16-bit sums that leave 32 bits are
-    made again (firmware/kernels/mai_sweep_int.h.j2).
+    """Of what a network is fed with: cycles depend on it where a kernel branches on values, most
+    where 16-bit sums that leave 32 bits are made again.
     """
-    if not any(node.type.dtype == "int16" for node in graph.nodes):
-        return ""
     fed = b"".join(values[node.name].tobytes() for node in graph.inputs)
     return hashlib.sha256(fed).hexdigest()
 

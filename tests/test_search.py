@@ -97,3 +97,9 @@ def test_the_arena_is_the_busiest_steps() -> None:
     two = Place("b", ("a",), 120, (Option("y", 1, 2, 30, 10),))
     pick = search([one, two], ("b",), "latency", ROOM, BASE)
     assert (pick.arena_bytes, pick.weights_ram_bytes, pick.ram_bytes) == (140, 60, 200)
+
+
+def test_an_input_may_be_an_output() -> None:
+    """No step writes it, so it has no layout to be chosen."""
+    one = Place("a", ("x",), 100, (Option("k", 1, 2, 0, 0),))
+    assert search([one], ("a", "x"), "latency", ROOM, BASE).options == one.options
