@@ -159,9 +159,9 @@ HEAD = """# Benchmarks
 Written by `make bench`: one inference of each network, with {tools}. Cycles and
 milliseconds are **predicted** ({basis}); how far such predictions were off is said at each board.
 Instructions are exact. Networks come from their own files (MLPerf Tiny) or have random weights,
-which cost nearly the same. Our figures per MAC are of those that are executed, peers' of all the network
-has. Flash and RAM are of the whole image with our harness, RAM with 4 KiB of stack and the weights
-that tuning puts there.
+which cost nearly the same. Our figures per MAC are of those that are executed, peers' of all that
+the network has. Flash and RAM are of the whole image with our harness, RAM with 4 KiB of stack and
+the weights that tuning puts there.
 The first backend named takes what it does not refuse, the others the rest; `tuned` is what
 `microai tune` chooses for latency within the board's memory. Peers stand where figures are known:
 instructions and milliseconds as their sources say, not measured here unless it says so. Differences

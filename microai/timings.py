@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Candidates timed as they would run on a board, many in one image, each timing kept for ever.
 
-A timing is found again by the C it is of, what it was fed with, the board's flash, the compiler, the
-harness around it and the rules of timing.
+A timing is found again by the C it is of, what it was fed with, the board's flash, the compiler,
+the harness around it and the rules of timing.
 """
 
 import hashlib
