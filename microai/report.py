@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run measured, as JSON and as tables. What is unknown is None, never 0."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -88,37 +87,46 @@ class Report:
 
 def print_report(report: Report, console: Console) -> None:
     """The report for people."""
-    console.print(_layers(report))
+    console.print(costs_table(report))
     for label, text in _facts(report):
         console.print(f"[bold]{label:<14}[/bold]{escape(text)}", highlight=False, soft_wrap=True)
 
 
-def _layers(report: Report) -> Table:
-    title = f"{report.model.name} on {report.board}, {report.scheme}"
+class Costed(Protocol):
+    """What a report and a profile have in common: a network on a board, with what it takes."""
+
+    @property
+    def model(self) -> ModelFacts: ...  # noqa: D102
+    @property
+    def board(self) -> str: ...  # noqa: D102
+    @property
+    def scheme(self) -> str: ...  # noqa: D102
+    @property
+    def instructions(self) -> int | None: ...  # noqa: D102
+    @property
+    def prediction(self) -> Prediction: ...  # noqa: D102
+    @property
+    def layers(self) -> tuple[Layer, ...]: ...  # noqa: D102
+
+
+def costs_table(found: Costed) -> Table:
+    """A row for each layer and one for all; cycles have columns where they are known."""
+    title = f"{found.model.name} on {found.board}, {found.scheme}"
     table = Table("layer", "op", "backend", title=escape(title), title_justify="left")
     for column in table.columns:
         column.overflow = "fold"
-    found = report.prediction
-    whole = (report.model.macs, report.instructions, found.cycles, found.stall_cycles)
-    add_layers(table, report.layers, whole)
-    return table
-
-
-Counts = tuple[int, int | None, int | None, int | None]
-"""Of MACs, instructions, cycles, waits for flash."""
-
-
-def add_layers(table: Table, layers: Iterable[Layer], whole: Counts) -> None:
-    """A row for each layer and one for all; cycles have columns where they are known."""
-    for name in COST_COLUMNS if whole[2] is not None else COST_COLUMNS[:3]:
+    cycles, stalls = found.prediction.cycles, found.prediction.stall_cycles
+    for name in COST_COLUMNS if cycles is not None else COST_COLUMNS[:3]:
         table.add_column(name, justify="right")
-    for layer in layers:
+    for layer in found.layers:
         costs = _costs(layer.macs, layer.instructions, layer.cycles, layer.stall_cycles)
         backend, plus, variant = layer.kernel.partition("+")
         backend = backend.partition("/")[0] + plus + variant
         table.add_row(escape(layer.name), layer.op, backend, *costs)
     table.add_section()
-    table.add_row("inference", "", "", *_costs(*whole))
+    whole = _costs(found.model.macs, found.instructions, cycles, stalls)
+    table.add_row("inference", "", "", *whole)
+    return table
 
 
 COST_COLUMNS = ("MACs", "instructions", "per MAC", "cycles", "waits", "per MAC")

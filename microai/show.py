@@ -22,7 +22,7 @@ from microai.pipeline import Deployment
 from microai.profiling import Profile
 from microai.quantize.scheme import scheme_of
 from microai.render import Compiled
-from microai.report import percent, prediction_facts, print_report
+from microai.report import costs_table, percent, prediction_facts, print_report
 from microai.study import Study
 from microai.tables import (
     agreement_table,
@@ -30,7 +30,6 @@ from microai.tables import (
     diagnosis_table,
     functions_table,
     layers_table,
-    profile_table,
     scan_table,
     study_table,
 )
@@ -61,7 +60,7 @@ def show_profile(found: Profile, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found.to_json()))  # noqa: T201  rich would wrap it
         return
-    stdout.print(profile_table(found))
+    stdout.print(costs_table(found))
     if found.functions:
         stdout.print(functions_table(found))
     sizes = (

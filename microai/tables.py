@@ -15,7 +15,7 @@ from microai.over_seeds import summaries
 from microai.predict.cost import HARNESS
 from microai.profiling import Profile
 from microai.render import Compiled, macs
-from microai.report import add_layers, number, percent
+from microai.report import number, percent
 from microai.sensitivity import Sensitivity
 from microai.study import Study
 from microai.support import Matrix
@@ -142,18 +142,6 @@ def scan_table(scan: Sequence[Sensitivity]) -> Table:
     for row in scan:
         figures = (f"{row.snr_db:.2f}", percent(row.accuracy), f"{row.weights_bytes:,}")
         table.add_row(escape(row.layer), row.scheme, *figures)
-    return table
-
-
-def profile_table(profile: Profile) -> Table:
-    """A line for each layer with what it takes."""
-    title = f"{profile.model.name} on {profile.board}, {profile.scheme}"
-    table = Table("layer", "op", "backend", title=escape(title), title_justify="left")
-    for column in table.columns:
-        column.overflow = "fold"
-    found = profile.prediction
-    whole = (profile.model.macs, profile.instructions, found.cycles, found.stall_cycles)
-    add_layers(table, profile.layers, whole)
     return table
 
 
