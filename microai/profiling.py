@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one inference takes on a board that is not there: by layer, by function, in all."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 from microai.device import qemu, session
 from microai.device.build import Firmware
 from microai.device.measure import measure
-from microai.device.plugin import argument, trace_plugin
-from microai.device.trace import Window, windows
+from microai.device.plugin import trace_plugin
+from microai.device.trace import Window
+from microai.device.tracing import traced
 from microai.errors import DeviceError, Tell
 from microai.facts import layer_facts, model_facts
 from microai.job import Job
@@ -102,16 +102,12 @@ def _traced(
 ) -> list[Window]:  # fmt: skip
     """An empty call, then an inference."""
     marks = [image.start_of(name) for name in (TICKS, *step_functions(compiled))]
-    flash = job.board.memory.flash
-    with tempfile.TemporaryDirectory(prefix="microai-") as work:
-        out = Path(work) / "trace"
-        told = dict.fromkeys(mark for mark in marks if mark is not None)
-        asked = argument(plugin, out, flash, job.board.cache, told)
-        with qemu.connect(firmware.elf, job.board, job.emulator, plugin=asked) as link:
-            session.select(link, compiled)
-            link.nothing()
-            session.infer(link, compiled, sample)
-        return windows(out.read_text(encoding="ascii"))
+    known = dict.fromkeys(mark for mark in marks if mark is not None)
+    with traced(firmware.elf, job.board, job.emulator, plugin, known) as running:
+        session.select(running.link, compiled)
+        running.link.nothing()
+        session.infer(running.link, compiled, sample)
+        return running.windows()
 
 
 def _costs(compiled: Compiled, image: Image, trace: list[Window], job: Job) -> Costs:

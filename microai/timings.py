@@ -19,10 +19,11 @@ from elftools.elf.elffile import ELFFile
 
 from microai.board import Board, load_board
 from microai.candidates import Candidate
-from microai.device import qemu, session, trace
+from microai.device import session, trace
 from microai.device.build import ARM, ARM_LINK, RELEASE, build, compiled_object, find_tool, told
-from microai.device.plugin import argument, trace_plugin
-from microai.device.trace import Window, less, total, windows
+from microai.device.plugin import trace_plugin
+from microai.device.trace import Window, less, total
+from microai.device.tracing import traced
 from microai.errors import MismatchError, Tell
 from microai.graph import Graph
 from microai.job import Job
@@ -147,16 +148,15 @@ def time_batch(batch: Sequence[Candidate], values: Mapping[str, Array], job: Job
         image = read_image(elf)
         ticks = image.start_of(TICKS)
         assert ticks is not None
-        out = folder / "trace"
-        asked = argument(trace_plugin(job.cache), out, board.memory.flash, board.cache, [ticks])
-        with qemu.connect(elf, board, job.emulator, plugin=asked) as link:
-            link.hello()
-            link.nothing()
+        plugin = trace_plugin(job.cache)
+        with traced(elf, board, job.emulator, plugin, [ticks]) as running:
+            running.link.hello()
+            running.link.nothing()
             for i, one in enumerate(compiled):
-                session.select(link, one, i)
-                found, _ = session.infer(link, one, values)
+                session.select(running.link, one, i)
+                found, _ = session.infer(running.link, one, values)
                 _check(batch[i], found, values)
-        nothing, *ran = calls(windows(out.read_text(encoding="ascii")), ticks)
+            nothing, *ran = calls(running.windows(), ticks)
         meter = Meter(image, board)
         sizes = [_sizes(compiled_object(folder, one.name), one) for one in compiled]
         return [Timing(_cycles(meter, call, nothing), *size)

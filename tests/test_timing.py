@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from microai.board import Board, emulated, load_board
-from microai.device import qemu as emulator
 from microai.device.build import build
-from microai.device.plugin import argument, trace_plugin
-from microai.device.trace import less, total, windows
+from microai.device.plugin import trace_plugin
+from microai.device.trace import less, total
+from microai.device.tracing import traced
 from microai.predict.cost import Meter, calls
 from microai.predict.image import read_image
 
@@ -110,15 +110,13 @@ def measured(board: Board, program: str, folder: Path, cache: Path) -> list[floa
     elf = build(sources(), board, folder).elf
     image = read_image(elf)
     ticks = image.start_of("port_ticks")
-    out = folder / "trace"
-    plugin = argument(trace_plugin(cache), out, board.memory.flash, board.cache, [ticks])
-    with emulator.connect(elf, board, program, plugin=plugin) as link:
-        link.hello()
-        link.nothing()
+    with traced(elf, board, program, trace_plugin(cache), [ticks]) as running:
+        running.link.hello()
+        running.link.nothing()
         for i in range(len(LOOPS)):
-            link.select(i, ID)
-            link.run()
-    nothing, *runs = calls(windows(out.read_text(encoding="ascii")), ticks)
+            running.link.select(i, ID)
+            running.link.run()
+        nothing, *runs = calls(running.windows(), ticks)
     idle = total(window.ran for window in nothing)
     meter = Meter(image, board)
     costs = [meter.cost(less(total(w.ran for w in run), idle)) for run in runs]
