@@ -40,8 +40,10 @@ from microai.options import (
     Seed,
     Shape,
 )
+from microai.pipeline import Recipe
+from microai.render import Compiled
 from microai.show import show_choices, show_profile, stdout, tell
-from microai.source import open_source, own_name, with_samples
+from microai.source import Question, Source, open_source, own_name, with_samples
 from microai.versions import versions
 from microai.wanted import (
     How,
@@ -54,6 +56,13 @@ from microai.wanted import (
     recipe_of,
     target_of,
 )
+
+
+def _opened(question: Question, recipe: Recipe, name: str | None) -> tuple[Source, Compiled]:
+    """The user's model with samples, and as C."""
+    source = with_samples(open_source(question, tell), question.seed, tell)
+    prefix = name or own_name(question.model)
+    return source, pipeline.compile_source(source, recipe, prefix, tell)
 
 
 def profile(
@@ -86,8 +95,7 @@ def profile(
     recipe = recipe_of(scheme, layer, How(rounding, per_channel, ranges), chosen, taken)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name)
-    source = with_samples(open_source(question, tell), seed, tell)
-    compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
+    source, compiled = _opened(question, recipe, name)
     job = Job(target, qemu, power_mw=power)
     show_profile(pipeline.profile_source(source, compiled, job, tell), as_json=as_json)
 
@@ -124,8 +132,7 @@ def tune(
     recipe = recipe_of(scheme, layer, How(rounding, per_channel, ranges), chosen)
     question = question_of(model, input_shape, data, calibration, normalize, seed)
     check_names(name, out)
-    source = with_samples(open_source(question, tell), seed, tell)
-    compiled = pipeline.compile_source(source, recipe, name or own_name(model), tell)
+    source, compiled = _opened(question, recipe, name)
     tuning = Tuning(chosen, aim, budget_of(target, flash, ram))
     sample = pipeline.first_sample(source, compiled)
     found = choose(compiled, sample, tuning, Job(target, qemu), tell)
