@@ -26,6 +26,22 @@ Goal = Literal["latency", "flash", "ram", "balanced"]
 GOALS: tuple[Goal, ...] = ("latency", "flash", "ram", "balanced")
 
 
+Figures = tuple[int, int, int]
+"""Cycles, bytes of flash, bytes of RAM of a whole image."""
+
+
+def rank(goal: Goal, figures: Figures, least: Figures) -> tuple[float, ...]:
+    """Less is better; equal ones are told apart by the other figures. `balanced` adds up the shares
+    of the least there can be.
+    """
+    cycles, flash, ram = figures
+    ranks: dict[Goal, tuple[float, ...]] = {
+        "latency": (cycles, flash, ram), "flash": (flash, cycles, ram), "ram": (ram, cycles, flash),
+        "balanced": (sum(own / best for own, best in zip(figures, least, strict=True)),),
+    }  # fmt: skip
+    return ranks[goal]
+
+
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -58,6 +74,11 @@ class Whole(Strict):
     flash_bytes: Count
     ram_bytes: Count
     arena_bytes: Count
+
+    @property
+    def figures(self) -> Figures:
+        """What goals are about."""
+        return self.cycles, self.flash_bytes, self.ram_bytes
 
 
 class Chosen(Strict):

@@ -8,11 +8,11 @@ Sizes of steps nearly add up; the image that is built has the last word.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from microai.backend import Kernel, by_preference
+from microai.backend import Cost, Kernel, by_preference
 from microai.backends.variants import variants
 from microai.board import Board
 from microai.candidates import Candidate, candidates
-from microai.choices import VERSION_DIGITS, Alternative, Chosen, Goal, Step, Whole, by_name
+from microai.choices import VERSION_DIGITS, Alternative, Chosen, Goal, Step, Whole, by_name, rank
 from microai.device.plugin import trace_plugin
 from microai.errors import DeviceError, DoesNotFitError, Tell, UsageError
 from microai.interpret import interpret
@@ -23,9 +23,9 @@ from microai.predict.cost import untimed
 from microai.predict.prediction import basis_of
 from microai.render import Compiled
 from microai.save import model_id
-from microai.search import Option, Pick, Place, Sizes, search
+from microai.search import Option, Pick, Place, Sizes, figures, search, smallest
 from microai.timings import Timing, timings
-from microai.trials import Built, rank, whole
+from microai.trials import Built, whole
 from microai.types import Array
 
 TUNED = "tuned"
@@ -114,24 +114,16 @@ class _Network:
         for first in names:
             order = sorted(kernels, key=lambda kernel: kernel.backend != first)
             backends = ",".join(dict.fromkeys(kernel.backend for kernel in order))
-            found.append(self._built(backends, order))
+            found.append(self._built(backends, order, by_preference(order)))
         return found
-
-    def _built(self, name: str, kernels: Sequence[Kernel]) -> Built:
-        graph = self.compiled.graph
-        compiled = compile_steps(
-            self.compiled.source, graph, self.compiled.name, kernels, by_preference(kernels)
-        )
-        return self._measured(name, compiled)
 
     def tuned(self, kernels: Mapping[str, str]) -> Built:
         """The network with named kernels."""
-        graph, every = self.compiled.graph, variants(self.tuning.kernels)
-        source, name = self.compiled.source, self.compiled.name
-        compiled = compile_steps(source, graph, name, every, by_name(kernels))
-        return self._measured(TUNED, compiled)
+        return self._built(TUNED, variants(self.tuning.kernels), by_name(kernels))
 
-    def _measured(self, name: str, compiled: Compiled) -> Built:
+    def _built(self, name: str, kernels: Sequence[Kernel], cost: Cost) -> Built:
+        own = self.compiled
+        compiled = compile_steps(own.source, own.graph, own.name, kernels, cost)
         found = whole(name, compiled, self.sample, self.job)
         self.tell(
             f"{name}: {found.cycles:,} cycles, flash {found.flash_bytes:,} B, "
@@ -156,11 +148,12 @@ class _Network:
             budget = Sizes(budget.flash_bytes - over.flash_bytes, budget.ram_bytes - over.ram_bytes)
         fitting = [one for one in built if self._over(one.whole) == Sizes(0, 0)]
         if not fitting:
-            least = {goal: self._least(goal, places, base) for goal in ("flash", "ram")}
-            fitting = [one for one in least.values() if self._over(one.whole) == Sizes(0, 0)]
+            least = [self._least("flash", places, base), self._least("ram", places, base)]
+            fitting = [one for one in least if self._over(one.whole) == Sizes(0, 0)]
             if not fitting:
-                raise self._too_large(least["flash"].whole, least["ram"].whole)
-        return min(fitting, key=lambda one: rank(one.whole, self.tuning.goal, fitting))
+                raise self._too_large(*(one.whole for one in least))
+        best = figures(smallest(places), base)
+        return min(fitting, key=lambda one: rank(self.tuning.goal, one.whole.figures, best))
 
     def _base(self, options: Options, built: Built) -> Sizes:
         """What the image holds besides its steps and arena."""
@@ -188,7 +181,7 @@ class _Network:
             max(0, found.ram_bytes - budget.ram_bytes),
         )
 
-    def _least(self, goal: str, places: Sequence[Place], base: Sizes) -> Built:
+    def _least(self, goal: Goal, places: Sequence[Place], base: Sizes) -> Built:
         """The least of flash or RAM that there is, without budgets."""
         pick = search(places, self.compiled.graph.outputs, goal, ENDLESS, base)
         assert pick

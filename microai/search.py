@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from microai.backend import NHWC
+from microai.choices import Figures, Goal, rank
 
 MOST_KEPT = 400
 
@@ -83,22 +84,11 @@ Layouts = tuple[tuple[str, str], ...]
 """Of the tensors that are still read, sorted by name."""
 
 
-def keys(base: Sizes, smallest: Pick) -> dict[str, Key]:
-    """What each goal prefers; `balanced` adds up the shares by which cycles and whole sizes exceed
-    the smallest there are.
-    """
-
-    def balanced(pick: Pick) -> tuple[float, ...]:
-        flash = (base.flash_bytes + pick.flash_bytes) / (base.flash_bytes + smallest.flash_bytes)
-        ram = (base.ram_bytes + pick.ram_bytes) / (base.ram_bytes + smallest.ram_bytes)
-        return (pick.cycles / smallest.cycles + flash + ram,)
-
-    return {
-        "latency": lambda pick: (pick.cycles, pick.flash_bytes, pick.ram_bytes),
-        "flash": lambda pick: (pick.flash_bytes, pick.cycles, pick.ram_bytes),
-        "ram": lambda pick: (pick.ram_bytes, pick.cycles, pick.flash_bytes),
-        "balanced": balanced,
-    }
+def figures(pick: Pick, base: Sizes) -> Figures:
+    """Of the image that holds the base too."""
+    return (
+        pick.cycles, base.flash_bytes + pick.flash_bytes, base.ram_bytes + pick.ram_bytes,
+    )  # fmt: skip
 
 
 def smallest(places: Sequence[Place]) -> Pick:
@@ -112,11 +102,14 @@ def smallest(places: Sequence[Place]) -> Pick:
 
 
 def search(
-    places: Sequence[Place], outputs: Sequence[str], goal: str, budget: Sizes, base: Sizes
+    places: Sequence[Place], outputs: Sequence[str], goal: Goal, budget: Sizes, base: Sizes
 ) -> Pick | None:
     """The best by the goal within the budget, which counts the base too; None where none fits."""
-    least = smallest(places)
-    key = keys(base, least)[goal]
+    least = figures(smallest(places), base)
+
+    def key(pick: Pick) -> tuple[float, ...]:
+        return rank(goal, figures(pick, base), least)
+
     free = Sizes(budget.flash_bytes - base.flash_bytes, budget.ram_bytes - base.ram_bytes)
     compared = _compared(places, goal, free)
     places = [replace(place, options=_undominated(place.options)) for place in places]
@@ -180,7 +173,7 @@ def _within(pick: Pick, rest: Sizes, free: Sizes) -> bool:
 Costs = Callable[[Pick], tuple[int, ...]]
 
 
-def _compared(places: Sequence[Place], goal: str, free: Sizes) -> Costs:
+def _compared(places: Sequence[Place], goal: Goal, free: Sizes) -> Costs:
     """The costs that matter: cycles always, bytes where they may break a budget or are the goal."""
     flash = sum(max(o.flash_bytes for o in place.options) for place in places)
     weights = sum(max(o.weights_ram_bytes for o in place.options) for place in places)

@@ -3,11 +3,11 @@
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from microai.choices import Goal, Whole
+from microai.choices import Whole
 from microai.job import Job
 from microai.pipeline import build_image
 from microai.profiling import traced_costs
@@ -62,18 +62,3 @@ def _run(compiled: Compiled, sample: Mapping[str, Array], job: Job) -> dict[str,
         "flash_bytes": firmware.flash_bytes,
         "ram_bytes": firmware.ram_bytes, "arena_bytes": compiled.plan.arena_bytes,
     }  # fmt: skip
-
-
-def rank(found: Whole, goal: Goal, among: Sequence[Built]) -> tuple[float, ...]:
-    """Less is better; equal ones are told apart by the other figures."""
-    cycles, flash, ram = found.cycles, found.flash_bytes, found.ram_bytes
-    others = [one.whole for one in among]
-    shares = (
-        cycles / min(one.cycles for one in others) + flash / min(one.flash_bytes for one in others)
-        + ram / min(one.ram_bytes for one in others)
-    )  # fmt: skip
-    ranks: dict[str, tuple[float, ...]] = {
-        "latency": (cycles, flash, ram), "flash": (flash, cycles, ram),
-        "ram": (ram, cycles, flash), "balanced": (shares,),
-    }  # fmt: skip
-    return ranks[goal]

@@ -42,6 +42,15 @@ def test_what_does_not_fit_is_said() -> None:
     assert "is too large" in page([Result(one, BOARDS[0], 5, 5, None, "it is too large")], "gcc")
 
 
+def test_what_is_not_there_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the file that is missed and how to give its folder."""
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", benchmarks.BENCHMARKS[:1])
+    said: list[str] = []
+    assert not list(benchmarks.run([Job(BOARDS[0])], kernels(), tmp_path, said.append))
+    assert said[0].startswith(f"left out: {tmp_path}/models/tiny__pretrainedResnet_quant.tflite")
+    assert "--data-dir" in said[0]
+
+
 @pytest.mark.parametrize("benchmark", benchmarks.BENCHMARKS[4:], ids=lambda one: one.name)
 def test_networks_of_our_own_are_those_that_are_named(benchmark: Benchmark, tmp_path) -> None:
     """MACs as published: 13 F^2 + ... for the ResNet, 3.08 million for the strided one."""

@@ -11,7 +11,7 @@ from microai.backends import kernels
 from microai.backends.variants import variants
 from microai.board import emulated, load_board
 from microai.candidates import candidates
-from microai.choices import Chosen
+from microai.choices import Chosen, rank
 from microai.choosing import Tuning, budget_of, choose
 from microai.errors import DoesNotFitError, MismatchError, UnsupportedError
 from microai.job import Job
@@ -76,9 +76,10 @@ def test_the_tuned_network_is_no_slower(cache: Path) -> None:
 def test_goals_are_no_worse_than_preferences(goal: str) -> None:
     """Each by its own measure, as built."""
     found = chosen_for(goal)
-    figure = {"flash": "flash_bytes", "ram": "ram_bytes", "balanced": "cycles"}[goal]
-    least = min(getattr(one, figure) for one in found.preferences)
-    assert getattr(found.found, figure) <= least * (1.5 if goal == "balanced" else 1)
+    every = [one.figures for one in (*found.preferences, found.found)]
+    least = tuple(map(min, zip(*every, strict=True)))
+    ranks = [rank(goal, figures, least) for figures in every]
+    assert ranks[-1] == min(ranks)
 
 
 @pytest.mark.qemu

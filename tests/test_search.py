@@ -9,7 +9,8 @@ import pytest
 
 import microai.search as search_module
 from microai.backend import NHWC
-from microai.search import Option, Pick, Place, Sizes, keys, search, smallest
+from microai.choices import rank
+from microai.search import Option, Pick, Place, Sizes, figures, search, smallest
 
 BASE = Sizes(1000, 200)
 ROOM = Sizes(1 << 30, 1 << 30)
@@ -44,6 +45,11 @@ def places(name: str, seed: int, count: int = 4) -> list[Place]:
     ]  # fmt: skip
 
 
+def key_of(found: list[Place], goal: str):
+    least = figures(smallest(found), BASE)
+    return lambda pick: rank(goal, figures(pick, BASE), least)
+
+
 def everything(found: list[Place], ends: tuple[str, ...], budget: Sizes) -> list[Pick]:
     """Every combination that goes together and fits."""
     picks = []
@@ -72,7 +78,7 @@ def test_it_is_exact(name: str, goal: str) -> None:
     for seed in range(6):
         found = places(name, seed)
         ends = ENDS.get(name, ("d",))
-        key = keys(BASE, smallest(found))[goal]
+        key = key_of(found, goal)
         least = min(everything(found, ends, ROOM), key=lambda pick: pick.flash_bytes)
         tight = Sizes(BASE.flash_bytes + least.flash_bytes, 1 << 30)
         for budget in (ROOM, Sizes(1110, 1 << 30), Sizes(1120, 340), tight, Sizes(1005, 205)):
@@ -87,7 +93,7 @@ def test_a_full_front_goes_on_with_the_best(monkeypatch: pytest.MonkeyPatch) -> 
     exact = search(found, ("d",), "balanced", ROOM, BASE)
     monkeypatch.setattr(search_module, "MOST_KEPT", 2)
     near = search(found, ("d",), "balanced", ROOM, BASE)
-    key = keys(BASE, smallest(found))["balanced"]
+    key = key_of(found, "balanced")
     assert key(exact) <= key(near) < (1.5 * key(exact)[0],)
 
 
