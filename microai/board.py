@@ -82,10 +82,13 @@ class Power(Strict):
 
 
 class Checked(Strict):
-    """Measured latencies that predictions for this board were held against, at one clock."""
+    """Measured latencies that predictions for this board were held against, at one clock. `rules`
+    is a digest of what made them: tests/test_boards.py says of which files, and that it is theirs.
+    """
 
     hz: Bytes
     wait_states: Annotated[int, Field(ge=0)]
+    rules: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     what: Text
     source: Text
 
