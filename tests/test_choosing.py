@@ -4,6 +4,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from microai import timings as timings_module
@@ -195,6 +196,13 @@ def test_choices_are_deployed_exactly(mai: Path, tuned: Path, tmp_path: Path) ->
         assert made.returncode == 0, made.stderr
     texts = [(tmp_path / folder / "net.c").read_bytes() for folder in ("a", "b", "out")]
     assert texts[0] == texts[1] == texts[2]
+    asked = json.loads(process("check", *arguments, "--json").stdout)
+    assert {one["name"]: one["kernel"] for one in asked["layers"]} == kernels_taken
+    (node,) = quantized("residual").inputs
+    np.save(tmp_path / "x.npy", np.zeros(node.type.shape, node.type.dtype))
+    files = ("--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y.npy"))
+    ran = json.loads(process("run", *arguments, "--emulate", *files, "--json").stdout)
+    assert {layer["name"]: layer["kernel"] for layer in ran["layers"]} == kernels_taken
     profiled = process("profile", *arguments, "--json")
     assert json.loads(profiled.stdout)["flash_bytes"] == chosen["found"]["flash_bytes"]
 
