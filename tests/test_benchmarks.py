@@ -19,7 +19,7 @@ BOARDS = [emulated(load_board(name)) for name in ("l4r5", "stm32l4")]
 @pytest.mark.qemu
 def test_a_page_of_one_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A table for each board with preferences, the tuned choice and peers where they compare."""
-    one = Benchmark("small", lambda _: quantized("residual"), (Peer("other", 1000, 7.5),))
+    one = Benchmark("small", lambda _: quantized("shared"), (Peer("other", 1000, 7.5),))
     monkeypatch.setattr(benchmarks, "BENCHMARKS", (one,))
     jobs = [Job(board) for board in BOARDS]
     results = list(benchmarks.run(jobs, kernels(), tmp_path, lambda _: None))

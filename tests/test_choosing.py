@@ -31,8 +31,10 @@ def network(name: str = "residual", scheme: str = "int8") -> tuple:
     return compiled, first_of(stored(compiled.graph, samples(GRAPHS[name]())))
 
 
-def chosen_for(goal="latency", cache=None, tell=lambda _: None, **budget) -> Chosen:
-    compiled, sample = network()
+def chosen_for(
+    goal="latency", cache=None, tell=lambda _: None, name="residual", **budget
+) -> Chosen:
+    compiled, sample = network(name)
     sizes = budget_of(BOARD, budget.get("flash"), budget.get("ram"))
     job = Job(BOARD, cache=cache) if cache else Job(BOARD)
     return choose(compiled, sample, Tuning(KERNELS, goal, sizes), job, tell)
@@ -104,16 +106,16 @@ def test_budgets_are_kept() -> None:
 def test_timings_are_kept(tmp_path: Path) -> None:
     """A second time nothing is timed; a record that is damaged is timed again."""
     first: list[str] = []
-    one = chosen_for(cache=tmp_path, tell=first.append)
+    one = chosen_for(name="shared", cache=tmp_path, tell=first.append)
     second: list[str] = []
-    assert chosen_for(cache=tmp_path, tell=second.append) == one
+    assert chosen_for(name="shared", cache=tmp_path, tell=second.append) == one
     assert any(line.startswith("timed 0 kernels") for line in second)
     records = sorted((tmp_path / "timings").glob("*.json"))
     records[0].write_text("{", encoding="utf-8")
     damaged = {**json.loads(records[1].read_text(encoding="utf-8")), "found": {"cycles": "x"}}
     records[1].write_text(json.dumps(damaged), encoding="utf-8")
     third: list[str] = []
-    again = chosen_for(cache=tmp_path, tell=third.append)
+    again = chosen_for(name="shared", cache=tmp_path, tell=third.append)
     assert any(line.startswith("timed 2 kernels") for line in third)
     assert abs(again.found.cycles / one.found.cycles - 1) < 0.01  # they lie elsewhere in an image
 
@@ -121,8 +123,8 @@ def test_timings_are_kept(tmp_path: Path) -> None:
 @pytest.mark.qemu
 def test_an_interruption_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was timed before it is known afterwards, and the result is the same."""
-    whole = chosen_for(cache=tmp_path / "whole")
-    timed, left = timings_module.time_batch, [2]
+    whole = chosen_for(name="shared", cache=tmp_path / "whole")
+    timed, left = timings_module.time_batch, [1]
 
     def interrupted(*arguments):
         left[0] -= 1
@@ -132,11 +134,11 @@ def test_an_interruption_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(timings_module, "time_batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        chosen_for(cache=tmp_path / "cut")
+        chosen_for(name="shared", cache=tmp_path / "cut")
     monkeypatch.setattr(timings_module, "time_batch", timed)
     said: list[str] = []
-    assert chosen_for(cache=tmp_path / "cut", tell=said.append) == whole
-    known = 2 * timings_module.MOST_IN_IMAGE
+    assert chosen_for(name="shared", cache=tmp_path / "cut", tell=said.append) == whole
+    known = timings_module.MOST_IN_IMAGE
     assert any(line.endswith(f"{known} were known") for line in said)
 
 
